@@ -1,0 +1,48 @@
+# Language, warnings, sanitizers, ccache, the rounding rules that every target shares.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+
+option(ASSAY_TESTS "build the tests" ON)
+option(ASSAY_SCALAR_ONLY "leave out the AVX2 and AVX-512 kernels" OFF)
+option(ASSAY_WERROR "treat warnings as errors" ON)
+set(ASSAY_CUDA AUTO CACHE STRING "AUTO, ON or OFF: build the cuda_ kernels (AUTO: where nvcc is found)")
+set(ASSAY_SANITIZE "" CACHE STRING "comma list for -fsanitize=")
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+  set(CMAKE_CUDA_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+endif()
+
+# What every assay target is compiled with. No contraction: the fused operations are written by hand
+# (DESIGN, "Canonical arithmetic"), so that every instruction set gives the same bits.
+add_library(assay_flags INTERFACE)
+target_include_directories(assay_flags INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(assay_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow
+  -Wconversion -Wno-sign-conversion -Wno-psabi -ffp-contract=off -fno-math-errno>)
+if(ASSAY_WERROR)
+  target_compile_options(assay_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Werror>)
+endif()
+if(ASSAY_SANITIZE)
+  add_compile_options(-fsanitize=${ASSAY_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${ASSAY_SANITIZE})
+endif()
+
+# assay_library(NAME FOLDERS... [USES target...]): every .cc in the folders, the shared flags, the precompiled header.
+function(assay_library name)
+  cmake_parse_arguments(arg "" "" "FOLDERS;USES" ${ARGN})
+  set(sources "")
+  foreach(folder IN LISTS arg_FOLDERS)
+    file(GLOB found CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cc)
+    list(APPEND sources ${found})
+  endforeach()
+  add_library(${name} STATIC ${sources})
+  target_link_libraries(${name} PUBLIC assay_flags ${arg_USES})
+  target_precompile_headers(${name} PRIVATE ${PROJECT_SOURCE_DIR}/base/pch.h)
+endfunction()

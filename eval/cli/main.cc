@@ -1,0 +1,71 @@
+// assay: the command line. Each command is in its own file; this one parses, runs and turns errors into one sentence.
+#include <fmt/format.h>
+
+#include <csignal>
+#include <nlohmann/json.hpp>
+
+#include "base/progress.h"
+#include "eval/cli/command.h"
+
+namespace assay::cli {
+namespace {
+
+Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
+
+int refuse(const Globals& globals, const Error& error) {
+  fmt::print(stderr, "assay: {}\n", error.text());
+  if (globals.json) {
+    const Json document = {{"error",
+                            {{"code", name_of(error.code)},
+                             {"message", error.message},
+                             {"file", text_or_null(error.file)},
+                             {"offset", error.offset < 0 ? Json(nullptr) : Json(error.offset)},
+                             {"field", text_or_null(error.field)},
+                             {"expected", text_or_null(error.expected)},
+                             {"got", text_or_null(error.got)}}}};
+    fmt::print("{}\n", dump_json(document, 1));
+  }
+  return exit_code_of(error.code);
+}
+
+void add_commands(Cli& cli) {
+  for (const auto add :
+       {add_inspect, add_tokenize, add_template, add_logits,     add_generate, add_loglikelihood, add_suite,
+        add_run,     add_resume,   add_replay,   add_score,      add_stats,    add_claim,         add_verify,
+        add_compare, add_diff,     add_similarity, add_gate,     add_bench,    add_cost,          add_report,
+        add_export,  add_bundle,   add_serve,    add_pull,       add_demo,     add_doctor}) {
+    add(cli);
+  }
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("assay tells whether an open-weight language model is what its authors say it is.", "assay");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "assay " ASSAY_VERSION);
+  app.footer("Start with:  assay demo          everything on the bundled model, under a minute\n"
+             "             assay COMMAND --help  options and examples of a command");
+  Cli cli(app);
+  add_commands(cli);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& e) {
+    return app.exit(e);
+  } catch (const CLI::CallForAllHelp& e) {
+    return app.exit(e);
+  } catch (const CLI::CallForVersion& e) {
+    return app.exit(e);
+  } catch (const CLI::ParseError& e) {
+    return refuse(cli.globals(), Error{.code = Code::usage, .message = fmt::format("{}; see `assay --help`", e.what())});
+  }
+  const Result<int> result = cli.chosen()();
+  return result.ok() ? *result : refuse(cli.globals(), result.error());
+}
+
+}  // namespace
+}  // namespace assay::cli
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  assay::catch_stop_signals();
+  return assay::cli::run(argc, argv);
+}

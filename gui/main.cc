@@ -1,0 +1,2 @@
+// assay-viewer: shows a database.
+int main() { return 2; }
