@@ -1,0 +1,90 @@
+// The weights of a model: one .safetensors file, or a folder with model.safetensors or with shards and an
+// index.
+//
+// open() reads headers and the index, never tensor bytes, and either accepts everything or refuses with file,
+// offset, field, expected and got. Beyond what safetensors.h refuses: an index that names anything but plain
+// file names, a shard that is missing, that does not hold what the index says or repeats a tensor of another
+// shard, a link that leaves the folder (except the hub cache's snapshots/REV/NAME -> ../../blobs/HASH), and
+// Python pickles.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/file.h"
+#include "base/result.h"
+#include "reference/weights/format.h"
+
+namespace assay {
+
+inline constexpr std::size_t kMaxShards = 4096;                       // DeepSeek-V3 has 163
+inline constexpr std::size_t kMaxIndexBytes = std::size_t{64} << 20;  // DeepSeek-V3's index has 9 MB
+
+// A tensor in a mapped file. The bytes are little-endian, row-major and may stand at any address: read them
+// with memcpy.
+struct TensorView {
+  std::string name;
+  Format format = Format::F32;
+  std::vector<std::int64_t> shape;
+  std::span<const std::byte> bytes;
+  std::size_t file_index = 0;  // in Checkpoint::files()
+  std::int64_t offset = 0;     // of the first byte in that file
+
+  std::int64_t elements() const;
+};
+
+class Checkpoint {
+ public:
+  // `path`: a folder or one .safetensors file.
+  static Result<Checkpoint> open(const std::string& path);
+  Checkpoint(Checkpoint&&) noexcept = default;
+  Checkpoint& operator=(Checkpoint&&) noexcept = default;
+
+  std::span<const TensorView> tensors() const {
+    return tensors_;
+  }                                                     // ascending by name; pointers stay valid over moves
+  const TensorView* find(std::string_view name) const;  // nullptr: not there
+  // The tensor, of exactly this shape; else missing_tensor or bad_shape.
+  Result<const TensorView*> need(std::string_view name, std::span<const std::int64_t> shape) const;
+
+  const std::string& path() const { return path_; }
+  std::string folder() const;  // where config.json and tokenizer files lie
+  const std::string& file_of(const TensorView& view) const;
+  std::span<const std::string> files() const { return files_; }  // paths, in the order of the index
+  std::span<const std::string> warnings() const { return warnings_; }
+  std::uint64_t bytes() const;  // of all tensors
+  // `__metadata__` of all files, in order.
+  std::span<const std::pair<std::string, std::string>> metadata() const { return metadata_; }
+
+  // SHA-256 over names, formats, shapes and bytes in ascending order of names: how the weights are split into
+  // files does not show. Reads every byte once; kept afterwards (call it from one thread).
+  const std::string& weights_digest() const;
+  // The same without the bytes: headers only.
+  std::string headers_digest() const;
+
+  // The bytes of this tensor are not needed any more: their pages may go (they are read again when touched).
+  void release(const TensorView& view) const;
+
+ private:
+  Checkpoint() = default;
+  Status add_file(const std::string& path);
+  Status sort_and_check();
+
+  std::string path_;
+  bool is_folder_ = false;
+  std::vector<MappedFile> mappings_;
+  std::vector<std::string> files_;
+  std::vector<TensorView> tensors_;
+  std::vector<std::string> warnings_;
+  std::vector<std::pair<std::string, std::string>> metadata_;
+  mutable std::string weights_digest_;
+
+  friend struct CheckpointOpener;
+};
+
+}  // namespace assay

@@ -1,0 +1,239 @@
+#include "reference/weights/dequant.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "reference/weights/safetensors.h"
+
+namespace assay {
+namespace {
+
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+// A small float with `mantissa` bits below an exponent of `8 * sizeof - 1 - mantissa` bits, all finite.
+float small_float(unsigned magnitude, int mantissa, int bias) {
+  const int exponent = static_cast<int>(magnitude >> mantissa);
+  const unsigned fraction = magnitude & ((1U << mantissa) - 1);
+  if (exponent == 0) return std::ldexp(static_cast<float>(fraction), 1 - bias - mantissa);
+  return std::ldexp(static_cast<float>(fraction | (1U << mantissa)), exponent - bias - mantissa);
+}
+
+using Table = std::array<float, 256>;
+
+const Table& e4m3_table() {
+  static const Table kTable = [] {
+    Table t{};
+    for (unsigned code = 0; code < 256; ++code) {
+      const unsigned magnitude = code & 0x7F;
+      const float value = magnitude == 0x7F ? kNan : small_float(magnitude, 3, 7);
+      t[code] = code >= 0x80 ? -value : value;
+    }
+    return t;
+  }();
+  return kTable;
+}
+
+const Table& e5m2_table() {
+  static const Table kTable = [] {
+    Table t{};
+    for (unsigned code = 0; code < 256; ++code) t[code] = widen_f16(static_cast<std::uint16_t>(code << 8));
+    return t;
+  }();
+  return kTable;
+}
+
+template <class T>
+T read_at(const std::byte* p, std::int64_t index) {
+  T value;
+  std::memcpy(&value, p + index * static_cast<std::int64_t>(sizeof(T)), sizeof(T));
+  return value;
+}
+
+Error format_error(const Checkpoint& checkpoint, const TensorView& view, std::string expected) {
+  return Error{.code = Code::bad_dtype,
+               .message = "a tensor has a format that cannot be read as numbers here",
+               .file = checkpoint.file_of(view),
+               .offset = view.offset,
+               .field = view.name,
+               .expected = std::move(expected),
+               .got = std::string(name_of(view.format))};
+}
+
+std::int64_t cdiv(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+// The scales of an FP8 matrix: (cdiv(rows, block), cdiv(cols, block)).
+Result<const TensorView*> find_scale(const Checkpoint& checkpoint, const TensorView& view, BlockSize block) {
+  const std::string name = scale_name(view.name);
+  const TensorView* scale = checkpoint.find(name);
+  if (scale == nullptr) {
+    return Error{.code = Code::missing_tensor,
+                 .message = "an FP8 matrix has no block scales",
+                 .file = checkpoint.file_of(view),
+                 .offset = view.offset,
+                 .field = name,
+                 .expected = "F32 or F8_E8M0 scales",
+                 .got = "nothing"};
+  }
+  if (view.shape.size() != 2) {
+    return Error{.code = Code::bad_shape,
+                 .message = "a tensor with block scales is not a matrix",
+                 .file = checkpoint.file_of(view),
+                 .offset = view.offset,
+                 .field = view.name,
+                 .expected = "two dimensions",
+                 .got = shape_text(view.shape)};
+  }
+  if (scale->format != Format::F32 && scale->format != Format::F8_E8M0) {
+    return format_error(checkpoint, *scale, "F32 or F8_E8M0 scales");
+  }
+  const std::array<std::int64_t, 2> shape = {cdiv(view.shape[0], block.rows),
+                                             cdiv(view.shape[1], block.cols)};
+  return checkpoint.need(name, shape);
+}
+
+float scale_at(const TensorView& scale, std::int64_t index) {
+  if (scale.format == Format::F32) return read_at<float>(scale.bytes.data(), index);
+  return widen_e8m0(read_at<std::uint8_t>(scale.bytes.data(), index));
+}
+
+// One row of codes with its row of scales.
+void dequant_row(const TensorView& view, const TensorView& scale, std::int64_t row, BlockSize block,
+                 std::span<float> out) {
+  const Table& table = view.format == Format::F8_E4M3 ? e4m3_table() : e5m2_table();
+  const auto cols = static_cast<std::int64_t>(out.size());
+  const std::byte* codes = view.bytes.data() + row * cols;
+  const std::int64_t scale_row = row / block.rows * scale.shape[1];
+  for (std::int64_t begin = 0; begin < cols; begin += block.cols) {
+    const float s = scale_at(scale, scale_row + begin / block.cols);
+    const std::int64_t end = std::min(cols, begin + block.cols);
+    for (std::int64_t c = begin; c < end; ++c) {
+      out[static_cast<std::size_t>(c)] = table[std::to_integer<std::size_t>(codes[c])] * s;
+    }
+  }
+}
+
+template <class Read>
+void fill(std::span<float> out, Read read) {
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = read(static_cast<std::int64_t>(i));
+}
+
+// Elements [first, first + out.size()) of a tensor that needs no scales; false: not such a format.
+bool load_plain(const TensorView& view, std::int64_t first, std::span<float> out) {
+  const std::byte* p = view.bytes.data();
+  switch (view.format) {
+    case Format::F32:
+      if (!out.empty()) std::memcpy(out.data(), p + first * 4, out.size() * 4);
+      return true;
+    case Format::BF16:
+      fill(out, [&](std::int64_t i) { return widen_bf16(read_at<std::uint16_t>(p, first + i)); });
+      return true;
+    case Format::F16:
+      fill(out, [&](std::int64_t i) { return widen_f16(read_at<std::uint16_t>(p, first + i)); });
+      return true;
+    case Format::F64:
+      fill(out, [&](std::int64_t i) { return static_cast<float>(read_at<double>(p, first + i)); });
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+std::string_view name_of(Recipe recipe) {
+  switch (recipe) {
+    case Recipe::dequant_f32:
+      return "dequant-f32";
+    case Recipe::dequant_bf16:
+      return "dequant-bf16";
+  }
+  ASSAY_CHECK(false);
+}
+
+float widen_bf16(std::uint16_t code) { return std::bit_cast<float>(std::uint32_t{code} << 16); }
+
+float widen_f16(std::uint16_t code) {
+  const unsigned magnitude = code & 0x7FFFU;
+  const float sign = code >= 0x8000 ? -1.0F : 1.0F;
+  if (magnitude > 0x7C00) return kNan;
+  if (magnitude == 0x7C00) return sign * std::numeric_limits<float>::infinity();
+  return sign * small_float(magnitude, 10, 15);
+}
+
+float widen_e4m3(std::uint8_t code) { return e4m3_table()[code]; }
+float widen_e5m2(std::uint8_t code) { return e5m2_table()[code]; }
+float widen_e8m0(std::uint8_t code) {
+  return code == 0xFF ? kNan : std::ldexp(1.0F, static_cast<int>(code) - 127);
+}
+
+std::uint16_t round_bf16(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  if (std::isnan(value)) return static_cast<std::uint16_t>((bits >> 16) | 0x40U);  // stays NaN, made quiet
+  return static_cast<std::uint16_t>((bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16);
+}
+
+bool is_number_format(Format format) {
+  return format == Format::F32 || format == Format::BF16 || format == Format::F16 || format == Format::F64 ||
+         is_fp8_matrix(format);
+}
+
+std::string scale_name(std::string_view name) { return std::string(name) + "_scale_inv"; }
+
+bool is_block_scale(const Checkpoint& checkpoint, const TensorView& view) {
+  constexpr std::string_view kSuffix = "_scale_inv";
+  if (!view.name.ends_with(kSuffix)) return false;
+  return checkpoint.find(std::string_view(view.name).substr(0, view.name.size() - kSuffix.size())) != nullptr;
+}
+
+Status load_rows_f32(const Checkpoint& checkpoint, const TensorView& view, std::int64_t first, std::int64_t n,
+                     std::span<float> out, Recipe recipe, BlockSize block) {
+  ASSAY_CHECK(!view.shape.empty() && block.rows > 0 && block.cols > 0);
+  ASSAY_CHECK(first >= 0 && n >= 0 && n <= view.shape[0] - first);
+  const std::int64_t width = view.shape[0] == 0 ? 0 : view.elements() / view.shape[0];
+  ASSAY_CHECK(out.size() == static_cast<std::size_t>(n * width));
+  if (!is_fp8_matrix(view.format)) {
+    if (!load_plain(view, first * width, out))
+      return format_error(checkpoint, view, "F32, BF16, F16, F64 or FP8 with scales");
+    return {};
+  }
+  ASSAY_TRY(const TensorView* scale, find_scale(checkpoint, view, block));
+  for (std::int64_t row = 0; row < n; ++row) {
+    dequant_row(view, *scale, first + row, block,
+                out.subspan(static_cast<std::size_t>(row * width), static_cast<std::size_t>(width)));
+  }
+  if (recipe == Recipe::dequant_bf16) {
+    for (float& value : out) value = widen_bf16(round_bf16(value));
+  }
+  return {};
+}
+
+Result<std::vector<float>> load_f32(const Checkpoint& checkpoint, std::string_view name,
+                                    std::span<const std::int64_t> shape, Recipe recipe, BlockSize block) {
+  ASSAY_TRY(const TensorView* view, checkpoint.need(name, shape));
+  std::vector<float> values(static_cast<std::size_t>(view->elements()));
+  if (view->shape.empty()) {
+    if (!load_plain(*view, 0, values)) return format_error(checkpoint, *view, "F32, BF16, F16 or F64");
+    return values;
+  }
+  ASSAY_OK(load_rows_f32(checkpoint, *view, 0, view->shape[0], values, recipe, block));
+  return values;
+}
+
+Result<std::vector<double>> load_f64(const Checkpoint& checkpoint, std::string_view name,
+                                     std::span<const std::int64_t> shape, Recipe recipe, BlockSize block) {
+  ASSAY_TRY(const TensorView* view, checkpoint.need(name, shape));
+  if (view->format == Format::F64) {
+    std::vector<double> values(static_cast<std::size_t>(view->elements()));
+    if (!values.empty()) std::memcpy(values.data(), view->bytes.data(), view->bytes.size());
+    return values;
+  }
+  ASSAY_TRY(const std::vector<float> narrow, load_f32(checkpoint, name, shape, recipe, block));
+  return std::vector<double>(narrow.begin(), narrow.end());
+}
+
+}  // namespace assay

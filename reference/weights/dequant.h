@@ -1,0 +1,61 @@
+// Stored numbers to f32 and f64. Widening is exact; block scales follow a named recipe (DESIGN, "Canonical
+// arithmetic").
+//
+// FP8 matrices X (rows, cols) carry a second tensor X_scale_inv (cdiv(rows, 128), cdiv(cols, 128)), F32 or
+// F8_E8M0, possibly in another shard, that multiplies in spite of its name (DeepSeek-V3 README_WEIGHTS.md,
+// inference/kernel.py `weight_dequant_kernel`). Blocks at the edges are partial. A matrix without its scale
+// is refused, never passed through.
+//
+//   dequant-f32    value = float(code) * float(scale), rounded once to f32
+//   dequant-bf16   the same, then rounded to bf16 (nearest even), as DeepSeek's fp8_cast_bf16.py stores it
+#pragma once
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "reference/weights/checkpoint.h"
+
+namespace assay {
+
+enum class Recipe : std::uint8_t { dequant_f32, dequant_bf16 };
+std::string_view name_of(Recipe recipe);  // "dequant-f32"
+
+struct BlockSize {  // quantization_config.weight_block_size; DeepSeek's is 128 x 128
+  std::int64_t rows = 128, cols = 128;
+};
+
+// Exact widening of one code. NaN codes give a quiet NaN.
+float widen_bf16(std::uint16_t code);
+float widen_f16(std::uint16_t code);
+float widen_e4m3(std::uint8_t code);    // OCP "fn": no infinities, 0x7F and 0xFF are NaN, largest 448
+float widen_e5m2(std::uint8_t code);    // IEEE-like: 0x7C infinite
+float widen_e8m0(std::uint8_t code);    // 2^(code - 127), 0xFF is NaN; code 0 is the subnormal 2^-127
+std::uint16_t round_bf16(float value);  // nearest even, NaN stays NaN
+
+// True where load_f32 can read the format by itself or with a scale.
+bool is_number_format(Format format);
+
+// "X.weight" -> "X.weight_scale_inv".
+std::string scale_name(std::string_view name);
+// True for the block scales of another tensor: not parameters, and no weight by themselves.
+bool is_block_scale(const Checkpoint& checkpoint, const TensorView& view);
+
+// The tensor `name`, of exactly `shape`, as row-major numbers. Formats: F64 (rounded to f32), F32, BF16, F16,
+// FP8 with scales.
+Result<std::vector<float>> load_f32(const Checkpoint& checkpoint, std::string_view name,
+                                    std::span<const std::int64_t> shape, Recipe recipe = Recipe::dequant_f32,
+                                    BlockSize block = {});
+// For the oracle path: the same values, exact, except that F64 is kept. The recipes are defined in f32, so
+// FP8 values are those of load_f32.
+Result<std::vector<double>> load_f64(const Checkpoint& checkpoint, std::string_view name,
+                                     std::span<const std::int64_t> shape, Recipe recipe = Recipe::dequant_f32,
+                                     BlockSize block = {});
+// Rows [first, first + n) of a tensor of rank >= 1, without checking its shape: for work in slices. `out`
+// holds n * the product of the other extents.
+Status load_rows_f32(const Checkpoint& checkpoint, const TensorView& view, std::int64_t first, std::int64_t n,
+                     std::span<float> out, Recipe recipe = Recipe::dequant_f32, BlockSize block = {});
+
+}  // namespace assay
