@@ -1,0 +1,23 @@
+// Where published implementations disagree: every such choice has a name, values, and a source. The authors'
+// choice is the default; the others exist so that somebody's number can be reproduced.
+#pragma once
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "reference/model/config.h"
+
+namespace assay {
+
+// The choices that this model's numbers depend on, as name and value, in a fixed order.
+std::vector<std::pair<std::string, std::string>> conventions_of(const ModelConfig& config);
+
+// Applies "NAME=VALUE". An unknown name or value, or a name that does not concern this model, is Code::usage
+// with the list of what can be said.
+Status set_convention(ModelConfig& config, std::string_view assignment);
+
+// Every name with its values (default first) and source, one line each, for --help.
+std::string convention_help();
+
+}  // namespace assay

@@ -1,0 +1,41 @@
+// Which tensors a configuration asks for, with names and shapes, and what follows from them: parameters,
+// bytes, operations.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "reference/model/config.h"
+
+namespace assay {
+
+enum class TensorRole : std::uint8_t { embedding, head, norm, bias, matrix, router, expert };
+
+struct TensorSpec {
+  std::string name;                 // in the file
+  std::vector<std::int64_t> shape;  // {n_out, n_in} or {n}
+  TensorRole role = TensorRole::matrix;
+  std::int64_t layer = -1;   // -1: outside the layers
+  std::int64_t expert = -1;  // routed expert, -1: none
+};
+
+// In the order of the layers; MTP modules are not among them.
+std::vector<TensorSpec> tensors_of(const ModelConfig& config);
+
+// "model.layers.3.self_attn"
+std::string layer_prefix(std::int64_t layer);
+// "model.layers.3.mlp.experts.5"
+std::string expert_prefix(const ModelConfig& config, std::int64_t layer, std::int64_t expert);
+
+struct ModelCounts {
+  std::int64_t params_total = 0;        // without MTP modules
+  std::int64_t params_active = 0;       // of one token: chosen experts only, embedding and head included
+  std::int64_t kv_bytes_per_token = 0;  // latent: the latent and the rotated key, as the authors cache it
+  // Matrix products of one token, two operations per weight; scores over earlier tokens are not in it.
+  std::int64_t forward_flops_per_token = 0;
+  // What each earlier token that is attended to adds: q·k and the product with v, all layers and heads.
+  std::int64_t attention_flops_per_key = 0;
+};
+ModelCounts count_model(const ModelConfig& config);
+
+}  // namespace assay
