@@ -7,7 +7,8 @@ namespace assay {
 std::string_view name_of(Code code) {
   switch (code) {
 #define ASSAY_CODE(name, meaning) \
-  case Code::name: return #name;
+  case Code::name:                \
+    return #name;
 #include "base/error_codes.def"
 #undef ASSAY_CODE
   }
@@ -17,7 +18,8 @@ std::string_view name_of(Code code) {
 std::string_view meaning_of(Code code) {
   switch (code) {
 #define ASSAY_CODE(name, meaning) \
-  case Code::name: return meaning;
+  case Code::name:                \
+    return meaning;
 #include "base/error_codes.def"
 #undef ASSAY_CODE
   }
@@ -26,7 +28,8 @@ std::string_view meaning_of(Code code) {
 
 std::string Error::text() const {
   std::string line = message;
-  if (!file.empty()) line += fmt::format(" [{}{}]", file, offset >= 0 ? fmt::format(" at byte {}", offset) : "");
+  if (!file.empty())
+    line += fmt::format(" [{}{}]", file, offset >= 0 ? fmt::format(" at byte {}", offset) : "");
   if (!field.empty()) line += fmt::format(", field '{}'", field);
   if (!expected.empty()) line += fmt::format(", expected {}", expected);
   if (!got.empty()) line += fmt::format(", got {}", got);

@@ -17,7 +17,9 @@ namespace {
 class Descriptor {
  public:
   explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() { if (fd_ >= 0) ::close(fd_); }
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
   int get() const { return fd_; }
@@ -30,15 +32,16 @@ class Descriptor {
 Error io_error(const std::string& path, std::string_view what) {
   const int number = errno;
   const bool absent = number == ENOENT || number == ENOTDIR;
-  return Error{.code = absent ? Code::not_found : Code::io,
-               .message = absent ? "no such file" : fmt::format("cannot {} the file: {}", what, std::strerror(number)),
-               .file = path};
+  return Error{
+      .code = absent ? Code::not_found : Code::io,
+      .message = absent ? "no such file" : fmt::format("cannot {} the file: {}", what, std::strerror(number)),
+      .file = path};
 }
 
 // Opens a regular file and tells its size; folders, devices and pipes are refused.
 Result<std::size_t> open_regular(const std::string& path, Descriptor& fd) {
   if (fd.get() < 0) return io_error(path, "open");
-  struct stat info{};
+  struct stat info {};
   if (::fstat(fd.get(), &info) != 0) return io_error(path, "examine");
   if (!S_ISREG(info.st_mode)) return Error{.code = Code::io, .message = "not a regular file", .file = path};
   return static_cast<std::size_t>(info.st_size);
@@ -50,8 +53,11 @@ Result<std::string> read_file(const std::string& path, std::size_t max_bytes) {
   Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   ASSAY_TRY(const std::size_t size, open_regular(path, fd));
   if (size > max_bytes) {
-    return Error{.code = Code::too_large, .message = "the file is too large", .file = path,
-                 .expected = fmt::format("at most {} bytes", max_bytes), .got = std::to_string(size)};
+    return Error{.code = Code::too_large,
+                 .message = "the file is too large",
+                 .file = path,
+                 .expected = fmt::format("at most {} bytes", max_bytes),
+                 .got = std::to_string(size)};
   }
   std::string text(size, '\0');
   std::size_t done = 0;
@@ -81,7 +87,8 @@ Status write_file_atomic(const std::string& path, std::string_view bytes) {
     }
     done += static_cast<std::size_t>(n);
   }
-  const bool kept = ::fsync(fd.get()) == 0 && ::close(fd.release()) == 0 && ::rename(temporary.c_str(), path.c_str()) == 0;
+  const bool kept =
+      ::fsync(fd.get()) == 0 && ::close(fd.release()) == 0 && ::rename(temporary.c_str(), path.c_str()) == 0;
   if (kept) return {};
   Error error = io_error(path, "replace");
   ::unlink(temporary.c_str());

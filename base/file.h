@@ -9,14 +9,16 @@
 
 namespace assay {
 
-inline constexpr std::size_t kMaxTextFileBytes = std::size_t{1} << 30;  // stored outputs of a suite stay below
+inline constexpr std::size_t kMaxTextFileBytes = std::size_t{1}
+                                                 << 30;  // stored outputs of a suite stay below
 
 Result<std::string> read_file(const std::string& path, std::size_t max_bytes = kMaxTextFileBytes);
 
 // Writes to a sibling file and renames it, so that a reader sees the old bytes or the new ones, never a part.
 Status write_file_atomic(const std::string& path, std::string_view bytes);
 
-// A file mapped read-only. A file that shrinks while it is mapped ends the process with SIGBUS: nothing else can be promised.
+// A file mapped read-only. A file that shrinks while it is mapped ends the process with SIGBUS: nothing else
+// can be promised.
 class MappedFile {
  public:
   static Result<MappedFile> open(const std::string& path);

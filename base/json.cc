@@ -31,13 +31,17 @@ class LimitedBuilder {
   bool end_object() { return close(); }
   bool end_array() { return close(); }
   bool key(std::string& name) {
-    if (!keys_.back().insert(name).second) return refuse(Code::duplicate, "the same key stands twice in an object", name);
+    if (!keys_.back().insert(name).second)
+      return refuse(Code::duplicate, "the same key stands twice in an object", name);
     key_ = std::move(name);
     return true;
   }
   bool parse_error(std::size_t position, const std::string& token, const nlohmann::detail::exception& e) {
-    error_ = Error{.code = Code::bad_json, .message = "the text is not JSON", .file = std::string(file_),
-                   .offset = static_cast<std::int64_t>(position), .got = token.substr(0, 40)};
+    error_ = Error{.code = Code::bad_json,
+                   .message = "the text is not JSON",
+                   .file = std::string(file_),
+                   .offset = static_cast<std::int64_t>(position),
+                   .got = token.substr(0, 40)};
     const std::string what = e.what();
     if (what.find("UTF-8") != std::string::npos) error_->code = Code::bad_utf8;
     return false;
@@ -48,7 +52,8 @@ class LimitedBuilder {
 
  private:
   bool refuse(Code code, std::string message, std::string got) {
-    error_ = Error{.code = code, .message = std::move(message), .file = std::string(file_), .got = got.substr(0, 80)};
+    error_ = Error{
+        .code = code, .message = std::move(message), .file = std::string(file_), .got = got.substr(0, 80)};
     return false;
   }
   Json* attach(Json&& value) {
@@ -56,7 +61,8 @@ class LimitedBuilder {
     Json& top = *stack_.back();
     if (top.is_array()) return &top.emplace_back(std::move(value));
     auto& object = top.get_ref<Json::object_t&>();
-    object.push_back({std::move(key_), std::move(value)});  // duplicates were refused in key(): no look-up needed
+    object.push_back(
+        {std::move(key_), std::move(value)});  // duplicates were refused in key(): no look-up needed
     return &object.back().second;
   }
   bool count() {
@@ -94,14 +100,19 @@ class LimitedBuilder {
   std::optional<Error> error_;
 };
 
-Error field_error(Code code, std::string_view field, std::string_view file, std::string_view expected, std::string got) {
-  return Error{.code = code,
-               .message = code == Code::missing_field ? "a field is missing" : "a field has an unusable value",
-               .file = std::string(file), .field = std::string(field), .expected = std::string(expected),
-               .got = std::move(got)};
+Error field_error(Code code, std::string_view field, std::string_view file, std::string_view expected,
+                  std::string got) {
+  return Error{
+      .code = code,
+      .message = code == Code::missing_field ? "a field is missing" : "a field has an unusable value",
+      .file = std::string(file),
+      .field = std::string(field),
+      .expected = std::string(expected),
+      .got = std::move(got)};
 }
 
-Result<const Json*> member(const Json& object, std::string_view field, std::string_view file, std::string_view expected) {
+Result<const Json*> member(const Json& object, std::string_view field, std::string_view file,
+                           std::string_view expected) {
   if (!object.is_object()) return field_error(Code::bad_value, field, file, "an object", object.type_name());
   const auto it = object.find(std::string(field));
   if (it == object.end()) return field_error(Code::missing_field, field, file, expected, "nothing");
@@ -114,8 +125,11 @@ std::string shown(const Json& value) { return dump_json(value).substr(0, 80); }
 
 Result<Json> parse_json(std::string_view text, std::string_view file, const JsonLimits& limits) {
   if (text.size() > limits.max_bytes) {
-    return Error{.code = Code::too_large, .message = "the JSON text is too long", .file = std::string(file),
-                 .expected = fmt::format("at most {} bytes", limits.max_bytes), .got = std::to_string(text.size())};
+    return Error{.code = Code::too_large,
+                 .message = "the JSON text is too long",
+                 .file = std::string(file),
+                 .expected = fmt::format("at most {} bytes", limits.max_bytes),
+                 .got = std::to_string(text.size())};
   }
   LimitedBuilder builder(limits, file);
   const bool ok = Json::sax_parse(text.begin(), text.end(), &builder);
@@ -131,7 +145,8 @@ Result<Json> read_json_file(const std::string& path, const JsonLimits& limits) {
 
 Result<std::int64_t> json_int(const Json& object, std::string_view field, std::string_view file) {
   ASSAY_TRY(const Json* v, member(object, field, file, "an integer"));
-  const bool fits = v->is_number_integer() && !(v->is_number_unsigned() && v->get<std::uint64_t>() > INT64_MAX);
+  const bool fits =
+      v->is_number_integer() && !(v->is_number_unsigned() && v->get<std::uint64_t>() > INT64_MAX);
   if (!fits) return field_error(Code::bad_value, field, file, "an integer", shown(*v));
   return v->get<std::int64_t>();
 }

@@ -15,8 +15,8 @@ class ThreadPool {
 
   int n_threads() const;
 
-  // Calls body(i, thread) once for every i in [0, n), handed out in ascending order, and returns when all are done. What
-  // body writes must depend on i alone: which thread runs it is not defined. Not reentrant.
+  // Calls body(i, thread) once for every i in [0, n), handed out in ascending order, and returns when all are
+  // done. What body writes must depend on i alone: which thread runs it is not defined. Not reentrant.
   void run(std::size_t n, const std::function<void(std::size_t i, int thread)>& body);
 
  private:

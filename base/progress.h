@@ -1,5 +1,5 @@
-// Progress of long work, on standard error: one moving line with the time left on a terminal, a plain line now and then
-// elsewhere. Also the request to stop (SIGINT, SIGTERM), which long work asks for between steps.
+// Progress of long work, on standard error: one moving line with the time left on a terminal, a plain line
+// now and then elsewhere. Also the request to stop (SIGINT, SIGTERM), which long work asks for between steps.
 #pragma once
 #include <chrono>
 #include <cstdint>

@@ -29,7 +29,8 @@ Sha256& Sha256::add(const void* data, std::size_t bytes) {
 
 Sha256& Sha256::add_field(std::string_view text) {
   std::array<unsigned char, 8> length{};
-  for (std::size_t i = 0; i < length.size(); ++i) length[i] = static_cast<unsigned char>(std::uint64_t{text.size()} >> (8 * i));
+  for (std::size_t i = 0; i < length.size(); ++i)
+    length[i] = static_cast<unsigned char>(std::uint64_t{text.size()} >> (8 * i));
   return add(length.data(), length.size()).add(text);
 }
 

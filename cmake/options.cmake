@@ -25,7 +25,7 @@ endif()
 add_library(assay_flags INTERFACE)
 target_include_directories(assay_flags INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(assay_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow
-  -Wconversion -Wno-sign-conversion -Wno-psabi -ffp-contract=off -fno-math-errno>)
+  -Wconversion -Wno-sign-conversion -Wno-missing-field-initializers -Wno-psabi -ffp-contract=off -fno-math-errno>)
 if(ASSAY_WERROR)
   target_compile_options(assay_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Werror>)
 endif()

@@ -18,12 +18,18 @@ Error sqlite_error(sqlite3* db, const std::string& path, std::string_view doing)
   const int code = db == nullptr ? SQLITE_NOMEM : sqlite3_errcode(db);
   const std::string text = db == nullptr ? "out of memory" : sqlite3_errmsg(db);
   if (code == SQLITE_BUSY || code == SQLITE_LOCKED) {
-    return Error{.code = Code::busy, .message = "another process writes to this database; wait for it or choose another --db", .file = path};
+    return Error{.code = Code::busy,
+                 .message = "another process writes to this database; wait for it or choose another --db",
+                 .file = path};
   }
   if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT) {
-    return Error{.code = Code::not_a_database, .message = "the file is not a database that SQLite can read", .file = path, .got = text};
+    return Error{.code = Code::not_a_database,
+                 .message = "the file is not a database that SQLite can read",
+                 .file = path,
+                 .got = text};
   }
-  return Error{.code = Code::database, .message = fmt::format("SQLite could not {}: {}", doing, text), .file = path};
+  return Error{
+      .code = Code::database, .message = fmt::format("SQLite could not {}: {}", doing, text), .file = path};
 }
 
 }  // namespace
@@ -47,8 +53,8 @@ Statement& Statement::bind(int index, double value) {
   return *this;
 }
 Statement& Statement::bind(int index, std::string_view value) {
-  ASSAY_CHECK(sqlite3_bind_text64(statement_, index, value.data() == nullptr ? "" : value.data(), value.size(), SQLITE_TRANSIENT,
-                                  SQLITE_UTF8) == SQLITE_OK);
+  ASSAY_CHECK(sqlite3_bind_text64(statement_, index, value.data() == nullptr ? "" : value.data(),
+                                  value.size(), SQLITE_TRANSIENT, SQLITE_UTF8) == SQLITE_OK);
   return *this;
 }
 Statement& Statement::bind(int index, std::nullopt_t) {
@@ -81,7 +87,9 @@ std::int64_t Statement::integer(int column) const { return sqlite3_column_int64(
 double Statement::real(int column) const { return sqlite3_column_double(statement_, column); }
 std::string Statement::text(int column) const {
   const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
-  return bytes == nullptr ? std::string() : std::string(bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
+  return bytes == nullptr
+             ? std::string()
+             : std::string(bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
 }
 std::optional<std::int64_t> Statement::maybe_integer(int column) const {
   return is_null(column) ? std::nullopt : std::optional(integer(column));
@@ -120,7 +128,8 @@ std::int64_t Database::last_id() const { return sqlite3_last_insert_rowid(state_
 
 Result<Statement> Database::prepare(std::string_view sql) const {
   sqlite3_stmt* statement = nullptr;
-  if (sqlite3_prepare_v2(state_->db, sql.data(), static_cast<int>(sql.size()), &statement, nullptr) != SQLITE_OK) {
+  if (sqlite3_prepare_v2(state_->db, sql.data(), static_cast<int>(sql.size()), &statement, nullptr) !=
+      SQLITE_OK) {
     return sqlite_error(state_->db, path(), "prepare a statement");
   }
   return Statement(statement);
@@ -145,7 +154,8 @@ Result<std::int64_t> pragma_integer(const Database& database, std::string_view n
   return value.value_or(0);
 }
 
-// A file that is empty or new (no tables, no id) may become ours; any other must carry our id and a version we know.
+// A file that is empty or new (no tables, no id) may become ours; any other must carry our id and a version
+// we know.
 Status check_is_ours(const Database& database, bool may_be_new) {
   ASSAY_TRY(const std::int64_t id, pragma_integer(database, "application_id"));
   ASSAY_TRY(const std::int64_t version, pragma_integer(database, "user_version"));
@@ -153,11 +163,17 @@ Status check_is_ours(const Database& database, bool may_be_new) {
   ASSAY_TRY(const std::optional<std::int64_t> tables, database.find_integer(count));
   if (may_be_new && id == 0 && version == 0 && tables.value_or(0) == 0) return {};
   if (id != kApplicationId) {
-    return Error{.code = Code::not_a_database, .message = "the file is a database, but not one that assay wrote", .file = database.path()};
+    return Error{.code = Code::not_a_database,
+                 .message = "the file is a database, but not one that assay wrote",
+                 .file = database.path()};
   }
   if (version > static_cast<std::int64_t>(migrations().size()) || version < 1) {
-    return Error{.code = Code::not_a_database, .message = "the database has a schema version that this assay does not know; use a newer assay",
-                 .file = database.path(), .expected = fmt::format("1 to {}", migrations().size()), .got = std::to_string(version)};
+    return Error{
+        .code = Code::not_a_database,
+        .message = "the database has a schema version that this assay does not know; use a newer assay",
+        .file = database.path(),
+        .expected = fmt::format("1 to {}", migrations().size()),
+        .got = std::to_string(version)};
   }
   return {};
 }
@@ -168,7 +184,8 @@ Status migrate(Database& database) {
   for (std::size_t i = static_cast<std::size_t>(version); i < all.size(); ++i) {
     ASSAY_TRY(Transaction transaction, Transaction::begin(database));
     ASSAY_OK(database.run(all[i].sql));
-    ASSAY_OK(database.run(fmt::format("PRAGMA user_version = {}; PRAGMA application_id = {};", i + 1, kApplicationId)));
+    ASSAY_OK(database.run(
+        fmt::format("PRAGMA user_version = {}; PRAGMA application_id = {};", i + 1, kApplicationId)));
     ASSAY_OK(transaction.commit());
   }
   return {};
@@ -180,14 +197,18 @@ Result<Database> Database::create(const std::string& path) {
   auto state = std::make_unique<State>();
   state->path = path;
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-  if (sqlite3_open_v2(path.c_str(), &state->db, flags, nullptr) != SQLITE_OK) return sqlite_error(state->db, path, "open the file");
+  if (sqlite3_open_v2(path.c_str(), &state->db, flags, nullptr) != SQLITE_OK)
+    return sqlite_error(state->db, path, "open the file");
   sqlite3_extended_result_codes(state->db, 0);
   sqlite3_db_config(state->db, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   Database database(std::move(state));
-  // Exclusive locking makes the writer's lock last as long as the connection: the second writer is refused at once.
+  // Exclusive locking makes the writer's lock last as long as the connection: the second writer is refused at
+  // once.
   ASSAY_OK(database.run("PRAGMA trusted_schema = OFF; PRAGMA locking_mode = EXCLUSIVE;"));
   ASSAY_OK(check_is_ours(database, true));
-  ASSAY_OK(database.run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; BEGIN IMMEDIATE; COMMIT;"));
+  ASSAY_OK(
+      database.run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; BEGIN "
+                   "IMMEDIATE; COMMIT;"));
   database.state_->writer = true;
   ASSAY_OK(migrate(database));
   return database;
@@ -195,11 +216,13 @@ Result<Database> Database::create(const std::string& path) {
 
 Result<Database> Database::open_read_only(const std::string& path) {
   if (!std::filesystem::exists(path)) {
-    return Error{.code = Code::not_found, .message = "no such database; `assay demo` makes one", .file = path};
+    return Error{
+        .code = Code::not_found, .message = "no such database; `assay demo` makes one", .file = path};
   }
   auto state = std::make_unique<State>();
   state->path = path;
-  if (sqlite3_open_v2(path.c_str(), &state->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, nullptr) != SQLITE_OK) {
+  if (sqlite3_open_v2(path.c_str(), &state->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, nullptr) !=
+      SQLITE_OK) {
     return sqlite_error(state->db, path, "open the file");
   }
   // https://www.sqlite.org/security.html, "Untrusted SQLite Database Files".
@@ -208,12 +231,17 @@ Result<Database> Database::open_read_only(const std::string& path) {
   sqlite3_limit(state->db, SQLITE_LIMIT_ATTACHED, 0);
   sqlite3_limit(state->db, SQLITE_LIMIT_LENGTH, 64 << 20);
   Database database(std::move(state));
-  ASSAY_OK(database.run("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA query_only = ON;"));
+  ASSAY_OK(
+      database.run("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA "
+                   "query_only = ON;"));
   ASSAY_OK(check_is_ours(database, false));
   ASSAY_TRY(Statement check, database.prepare("PRAGMA quick_check(1)"));
   ASSAY_TRY(const bool row, check.next());
   if (!row || check.text(0) != "ok") {
-    return Error{.code = Code::not_a_database, .message = "the database is damaged", .file = path, .got = row ? check.text(0) : ""};
+    return Error{.code = Code::not_a_database,
+                 .message = "the database is damaged",
+                 .file = path,
+                 .got = row ? check.text(0) : ""};
   }
   return database;
 }
@@ -240,8 +268,8 @@ std::string now_utc() {
   const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
   std::tm parts{};
   ::gmtime_r(&now, &parts);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour,
-                     parts.tm_min, parts.tm_sec);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", parts.tm_year + 1900, parts.tm_mon + 1,
+                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
 }
 
 }  // namespace assay

@@ -1,4 +1,5 @@
-// Access to the one SQLite file. Errors of SQLite become Result; statements are prepared, values are bound, never pasted.
+// Access to the one SQLite file. Errors of SQLite become Result; statements are prepared, values are bound,
+// never pasted.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -13,9 +14,11 @@ struct sqlite3_stmt;
 
 namespace assay {
 
-inline constexpr int kApplicationId = 0x41535359;  // "ASSY" in the file header: how a database is told from a stranger's
+inline constexpr int kApplicationId =
+    0x41535359;  // "ASSY" in the file header: how a database is told from a stranger's
 
-// One prepared statement. Bind with `bind(1, …)`, step with `next()`, read with `integer(0)` …; columns count from 0.
+// One prepared statement. Bind with `bind(1, …)`, step with `next()`, read with `integer(0)` …; columns count
+// from 0.
 class Statement {
  public:
   Statement(Statement&& other) noexcept;
@@ -64,10 +67,11 @@ class Statement {
 
 class Database {
  public:
-  // Opens or creates a database for writing (WAL, foreign keys, full synchronisation), applies the migrations that are missing and takes the
-  // writer's lock: a second writer is refused with Code::busy at once.
+  // Opens or creates a database for writing (WAL, foreign keys, full synchronisation), applies the migrations
+  // that are missing and takes the writer's lock: a second writer is refused with Code::busy at once.
   static Result<Database> create(const std::string& path);
-  // Opens somebody's file read-only with SQLite's settings for untrusted databases; not a database or no assay one is refused.
+  // Opens somebody's file read-only with SQLite's settings for untrusted databases; not a database or no
+  // assay one is refused.
   static Result<Database> open_read_only(const std::string& path);
 
   Database(Database&& other) noexcept;

@@ -12,9 +12,12 @@ int exit_code_of(Code code) {
   switch (code) {
     case Code::usage:
     case Code::not_implemented:
-    case Code::memory_limit: return kUsage;
-    case Code::interrupted: return kInterrupted;
-    default: return kRefused;
+    case Code::memory_limit:
+      return kUsage;
+    case Code::interrupted:
+      return kInterrupted;
+    default:
+      return kRefused;
   }
 }
 
@@ -26,8 +29,10 @@ Cli::Cli(CLI::App& root) : root_(root) {
   root.add_option("--threads", globals_.threads, "threads, 0: all processors")->check(CLI::Range(0, 1024));
   root.add_option("--memory", globals_.memory, "bound on resident memory, such as 8G");
   root.add_option("--seed", globals_.seed, "seed of everything random")->capture_default_str();
-  root.add_option("--wave-tokens", globals_.wave_tokens, "tokens of one pass over the weights (for tests)")->check(CLI::NonNegativeNumber);
-  root.add_option("--prefill-chunk", globals_.prefill_chunk, "tokens of one prompt at a time (for tests)")->check(CLI::NonNegativeNumber);
+  root.add_option("--wave-tokens", globals_.wave_tokens, "tokens of one pass over the weights (for tests)")
+      ->check(CLI::NonNegativeNumber);
+  root.add_option("--prefill-chunk", globals_.prefill_chunk, "tokens of one prompt at a time (for tests)")
+      ->check(CLI::NonNegativeNumber);
   root.add_flag("--no-prefix-reuse", globals_.no_prefix_reuse, "compute shared prefixes again (for tests)");
 }
 
@@ -43,7 +48,8 @@ void Cli::on_run(CLI::App& app, Body body) {
 }
 
 Result<std::uint64_t> parse_size(const std::string& text) {
-  const Error bad{.code = Code::usage, .message = "not a size; write a number with K, M, G or T", .got = text};
+  const Error bad{
+      .code = Code::usage, .message = "not a size; write a number with K, M, G or T", .got = text};
   std::size_t used = 0;
   double number = 0;
   try {
@@ -69,7 +75,8 @@ void add_missing(Cli& cli, const std::string& name, const std::string& what) {
   CLI::App& app = cli.command(name, what + " (not there yet)", "");
   app.allow_extras();
   cli.on_run(app, [name]() -> Result<int> {
-    return Error{.code = Code::not_implemented, .message = fmt::format("'{}' is not there yet; `assay --help` lists what is", name)};
+    return Error{.code = Code::not_implemented,
+                 .message = fmt::format("'{}' is not there yet; `assay --help` lists what is", name)};
   });
 }
 

@@ -1,4 +1,5 @@
-// What the commands of the command line share: global options, exit codes, output. One file a command: eval/cli/cmd_NAME.cc.
+// What the commands of the command line share: global options, exit codes, output. One file a command:
+// eval/cli/cmd_NAME.cc.
 #pragma once
 #include <CLI/CLI.hpp>
 #include <cstdint>
@@ -18,17 +19,18 @@ int exit_code_of(Code code);
 struct Globals {
   bool json = false;
   std::string db = "assay.db";
-  int threads = 0;                    // 0: all processors this process may use
-  std::string memory;                 // "8G"; empty: no limit
+  int threads = 0;     // 0: all processors this process may use
+  std::string memory;  // "8G"; empty: no limit
   std::uint64_t seed = 1;
-  std::int64_t wave_tokens = 0;       // 0: chosen by the engine; for tests
-  std::int64_t prefill_chunk = 0;     // likewise
-  bool no_prefix_reuse = false;       // for tests
+  std::int64_t wave_tokens = 0;    // 0: chosen by the engine; for tests
+  std::int64_t prefill_chunk = 0;  // likewise
+  bool no_prefix_reuse = false;    // for tests
 
   int n_threads() const;
 };
 
-// A command's body: writes its result to standard output and gives the exit code, or the reason why there is none.
+// A command's body: writes its result to standard output and gives the exit code, or the reason why there is
+// none.
 using Body = std::function<Result<int>()>;
 
 class Cli {

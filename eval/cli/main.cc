@@ -1,4 +1,5 @@
-// assay: the command line. Each command is in its own file; this one parses, runs and turns errors into one sentence.
+// assay: the command line. Each command is in its own file; this one parses, runs and turns errors into one
+// sentence.
 #include <fmt/format.h>
 
 #include <csignal>
@@ -30,10 +31,10 @@ int refuse(const Globals& globals, const Error& error) {
 
 void add_commands(Cli& cli) {
   for (const auto add :
-       {add_inspect, add_tokenize, add_template, add_logits,     add_generate, add_loglikelihood, add_suite,
-        add_run,     add_resume,   add_replay,   add_score,      add_stats,    add_claim,         add_verify,
-        add_compare, add_diff,     add_similarity, add_gate,     add_bench,    add_cost,          add_report,
-        add_export,  add_bundle,   add_serve,    add_pull,       add_demo,     add_doctor}) {
+       {add_inspect, add_tokenize, add_template,   add_logits, add_generate, add_loglikelihood, add_suite,
+        add_run,     add_resume,   add_replay,     add_score,  add_stats,    add_claim,         add_verify,
+        add_compare, add_diff,     add_similarity, add_gate,   add_bench,    add_cost,          add_report,
+        add_export,  add_bundle,   add_serve,      add_pull,   add_demo,     add_doctor}) {
     add(cli);
   }
 }
@@ -42,8 +43,9 @@ int run(int argc, char** argv) {
   CLI::App app("assay tells whether an open-weight language model is what its authors say it is.", "assay");
   app.require_subcommand(1);
   app.set_version_flag("--version", "assay " ASSAY_VERSION);
-  app.footer("Start with:  assay demo          everything on the bundled model, under a minute\n"
-             "             assay COMMAND --help  options and examples of a command");
+  app.footer(
+      "Start with:  assay demo          everything on the bundled model, under a minute\n"
+      "             assay COMMAND --help  options and examples of a command");
   Cli cli(app);
   add_commands(cli);
   try {
@@ -55,7 +57,8 @@ int run(int argc, char** argv) {
   } catch (const CLI::CallForVersion& e) {
     return app.exit(e);
   } catch (const CLI::ParseError& e) {
-    return refuse(cli.globals(), Error{.code = Code::usage, .message = fmt::format("{}; see `assay --help`", e.what())});
+    return refuse(cli.globals(),
+                  Error{.code = Code::usage, .message = fmt::format("{}; see `assay --help`", e.what())});
   }
   const Result<int> result = cli.chosen()();
   return result.ok() ? *result : refuse(cli.globals(), result.error());

@@ -21,14 +21,16 @@ const std::map<std::string, std::set<std::string>>& allowed() {
       {"reference", {"reference", "kernels", "base"}},
       {"suites", {"suites", "reference/text", "base"}},
       {"reports", {"reports", "base"}},
-      {"eval", {"eval", "suites", "reference", "reports", "base", "kernels/bench/bench.h", "kernels/device.h"}},
+      {"eval",
+       {"eval", "suites", "reference", "reports", "base", "kernels/bench/bench.h", "kernels/device.h"}},
       {"gui", {"gui", "reports", "base"}},
   };
   return kTable;
 }
 
 const std::set<std::string>& folders() {
-  static const std::set<std::string> kAll = {"base", "kernels", "reference", "suites", "reports", "eval", "gui", "tests"};
+  static const std::set<std::string> kAll = {"base",    "kernels", "reference", "suites",
+                                             "reports", "eval",    "gui",       "tests"};
   return kAll;
 }
 
@@ -44,7 +46,8 @@ bool may_include(const std::string& folder, const std::string& header) {
 bool library_allowed(const std::string& folder, const fs::path& file, const std::string& header) {
   if (header == "sqlite3.h") return folder == "reports";
   if (header.starts_with("imgui") || header.starts_with("GLFW")) return folder == "gui";
-  if (header.starts_with("cuda") || header.starts_with("cublas")) return file.filename().string().starts_with("cuda_");
+  if (header.starts_with("cuda") || header.starts_with("cublas"))
+    return file.filename().string().starts_with("cuda_");
   if (header == "nlohmann/json.hpp") return file.extension() == ".cc";
   return true;
 }
