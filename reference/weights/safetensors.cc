@@ -329,6 +329,11 @@ Result<std::uint64_t> header_bytes(std::string_view bytes, const std::string& pa
         Code::bad_json, "the header does not begin with '{'", path, 8, "{",
         length == 0 ? "an empty header" : fmt::format("byte {:#04x}", static_cast<unsigned char>(bytes[8])));
   }
+  // The JSON parser takes a zero byte for the end of its text, which would hide what follows.
+  if (const void* zero = std::memchr(bytes.data() + 8, 0, length); zero != nullptr) {
+    return file_error(Code::bad_json, "the header holds a zero byte", path,
+                      static_cast<const char*>(zero) - bytes.data(), "JSON", "byte 0x00");
+  }
   return length;
 }
 
