@@ -99,12 +99,13 @@ class HeaderBuilder {
   }
   bool parse_error(std::size_t position, const std::string& token, const nlohmann::detail::exception& e) {
     const bool utf8 = std::string_view(e.what()).find("UTF-8") != std::string_view::npos;
-    error_ = Error{.code = utf8 ? Code::bad_utf8 : Code::bad_json,
-                   .message = "the header is not JSON",
-                   .file = path_,
-                   .offset = 8 + static_cast<std::int64_t>(position),
-                   .field = entry_.name,
-                   .got = token.substr(0, 40)};
+    error_ =
+        Error{.code = utf8 ? Code::bad_utf8 : Code::bad_json,
+              .message = "the header is not JSON",
+              .file = path_,
+              .offset = 7 + static_cast<std::int64_t>(std::max<std::size_t>(position, 1)),  // counts from 1
+              .field = entry_.name,
+              .got = token.substr(0, 40)};
     return false;
   }
 
