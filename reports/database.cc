@@ -7,6 +7,7 @@
 #include <cmath>
 #include <ctime>
 #include <filesystem>
+#include <map>
 #include <utility>
 
 #include "reports/migrations.h"
@@ -19,7 +20,7 @@ Error sqlite_error(sqlite3* db, const std::string& path, std::string_view doing)
   const std::string text = db == nullptr ? "out of memory" : sqlite3_errmsg(db);
   if (code == SQLITE_BUSY || code == SQLITE_LOCKED) {
     return Error{.code = Code::busy,
-                 .message = "another process writes to this database; wait for it or choose another --db",
+                 .message = "another process uses this database; wait for it or choose another --db",
                  .file = path};
   }
   if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT) {
@@ -112,9 +113,14 @@ struct Database::State {
     if (writer) {
       sqlite3_exec(db, "PRAGMA wal_checkpoint(TRUNCATE)", nullptr, nullptr, nullptr);
       sqlite3_exec(db, "PRAGMA locking_mode = NORMAL", nullptr, nullptr, nullptr);
-      sqlite3_exec(db, "PRAGMA journal_mode = DELETE", nullptr, nullptr, nullptr);
+      // A reader that looked at a killed writer's file leaves a -shm that exclusive locking never touches.
+      const bool one_file =
+          sqlite3_exec(db, "PRAGMA journal_mode = DELETE", nullptr, nullptr, nullptr) == SQLITE_OK;
+      std::error_code ignored;
+      if (one_file) std::filesystem::remove(path + "-shm", ignored);
     }
-    sqlite3_close(db);
+    sqlite3_close_v2(
+        db);  // a statement that outlives its database keeps the connection, not a dangling pointer
   }
 };
 
@@ -175,6 +181,68 @@ Status check_is_ours(const Database& database, bool may_be_new) {
         .expected = fmt::format("1 to {}", migrations().size()),
         .got = std::to_string(version)};
   }
+  if (!may_be_new && version < static_cast<std::int64_t>(migrations().size())) {
+    return Error{.code = Code::not_a_database,
+                 .message = "the database has an older schema; any command that writes brings it up to date",
+                 .file = database.path(),
+                 .expected = std::to_string(migrations().size()),
+                 .got = std::to_string(version)};
+  }
+  return {};
+}
+
+// A writer may be given a stranger's file too: nothing that is stored in a file runs by itself. Our schema
+// has no triggers and no views; TEMP ones stay possible. https://www.sqlite.org/security.html, "Untrusted
+// SQLite Database Files".
+void distrust(sqlite3* db) {
+  sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
+  sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, nullptr);
+}
+
+using Objects = std::map<std::string, std::string>;  // name of a table or index -> its SQL
+
+int add_object(void* objects, int columns, char** values, char**) {
+  ASSAY_CHECK(columns == 3);
+  static_cast<Objects*>(objects)->emplace(
+      values[0], std::string(values[1]) + " " + (values[2] == nullptr ? "" : values[2]));
+  return 0;
+}
+
+bool read_objects(sqlite3* db, Objects& objects) {
+  return sqlite3_exec(db, "SELECT name, type, sql FROM main.sqlite_schema", add_object, &objects, nullptr) ==
+         SQLITE_OK;
+}
+
+// What the migrations create in an empty database.
+Objects objects_of_migrations() {
+  sqlite3* memory = nullptr;
+  Objects objects;
+  ASSAY_CHECK(sqlite3_open(":memory:", &memory) == SQLITE_OK);
+  for (const Migration& step : migrations()) {
+    ASSAY_CHECK(sqlite3_exec(memory, step.sql, nullptr, nullptr, nullptr) == SQLITE_OK);
+  }
+  ASSAY_CHECK(read_objects(memory, objects));
+  sqlite3_close(memory);
+  return objects;
+}
+
+// Every table of ours must be stored with our own text: a view, a generated column or a missing column under
+// the name of one of our tables would run a stranger's expressions in our queries. More tables, views and
+// triggers are ignored.
+Status check_schema(sqlite3* db, const std::string& path) {
+  static const Objects ours = objects_of_migrations();
+  Objects theirs;
+  if (!read_objects(db, theirs)) return sqlite_error(db, path, "read the schema");
+  for (const auto& [name, sql] : ours) {
+    const auto found = theirs.find(name);
+    if (found != theirs.end() && found->second == sql) continue;
+    return Error{.code = Code::not_a_database,
+                 .message = "a table of the database is not the one that assay creates",
+                 .file = path,
+                 .field = name,
+                 .got = found == theirs.end() ? "no such table" : "another definition"};
+  }
   return {};
 }
 
@@ -200,7 +268,7 @@ Result<Database> Database::create(const std::string& path) {
   if (sqlite3_open_v2(path.c_str(), &state->db, flags, nullptr) != SQLITE_OK)
     return sqlite_error(state->db, path, "open the file");
   sqlite3_extended_result_codes(state->db, 0);
-  sqlite3_db_config(state->db, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  distrust(state->db);
   Database database(std::move(state));
   // Exclusive locking makes the writer's lock last as long as the connection: the second writer is refused at
   // once.
@@ -211,6 +279,7 @@ Result<Database> Database::create(const std::string& path) {
                    "IMMEDIATE; COMMIT;"));
   database.state_->writer = true;
   ASSAY_OK(migrate(database));
+  ASSAY_OK(check_schema(database.state_->db, path));
   return database;
 }
 
@@ -225,9 +294,7 @@ Result<Database> Database::open_read_only(const std::string& path) {
       SQLITE_OK) {
     return sqlite_error(state->db, path, "open the file");
   }
-  // https://www.sqlite.org/security.html, "Untrusted SQLite Database Files".
-  sqlite3_db_config(state->db, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
-  sqlite3_db_config(state->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
+  distrust(state->db);
   sqlite3_limit(state->db, SQLITE_LIMIT_ATTACHED, 0);
   sqlite3_limit(state->db, SQLITE_LIMIT_LENGTH, 64 << 20);
   Database database(std::move(state));
@@ -235,6 +302,7 @@ Result<Database> Database::open_read_only(const std::string& path) {
       database.run("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA "
                    "query_only = ON;"));
   ASSAY_OK(check_is_ours(database, false));
+  ASSAY_OK(check_schema(database.state_->db, path));
   ASSAY_TRY(Statement check, database.prepare("PRAGMA quick_check(1)"));
   ASSAY_TRY(const bool row, check.next());
   if (!row || check.text(0) != "ok") {
