@@ -1,0 +1,18 @@
+// The kernels for avx512: the shared bodies over its registers and its own matrix tile.
+// Order matters: each of these uses the ones before it.
+// clang-format off
+#include "kernels/lanes_avx512.h"
+#include "kernels/body_math.h"
+#include "kernels/body_rows.h"
+#include "kernels/tile_avx512.h"
+#include "kernels/body_attention.h"
+#include "kernels/body_matmul.h"
+// clang-format on
+#include "kernels/tables.h"
+
+namespace assay {
+const Kernels& avx512_kernels() {
+  static constexpr Kernels kTable = make_table(Isa::avx512, "avx512");
+  return kTable;
+}
+}  // namespace assay

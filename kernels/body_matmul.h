@@ -1,0 +1,104 @@
+// The matrix product around an instruction set's register tile. Included after a file that defines, in the
+// anonymous namespace,
+//   kTileTokens                                      tokens of a tile
+//   template <int T> void tile_f32(const float* panel, int64 n_k, const float* tile, float* acc)
+//   template <int T> void tile_bf16(const uint32_t* panel, int64 n_k, const float* tile, float* acc)
+//     acc (T, 32) = sum over k of panel (n_k, 32) * tile (n_k, kTileTokens), one chain from +0 an element, k
+//     ascending
+//   void widen_block(const uint32_t* panel, int64 n_k, float* wide)   bf16 panel to f32 in order
+//   template <int T> void few(...)                   as tile_*, reading T rows of x directly
+#pragma once
+#include "kernels/contract.h"
+
+namespace assay {
+namespace {
+
+inline void merge_tile(const float* acc, std::int64_t n_tokens, std::int64_t n_out, bool first, float* y,
+                       std::int64_t y_stride) {
+  for (std::int64_t t = 0; t < n_tokens; ++t, acc += kPanelOutputs, y += y_stride) {
+    for (std::int64_t j = 0; j < n_out; j += 16) {
+      const std::int64_t n = n_out - j < 16 ? n_out - j : 16;
+      const F16 block = load(acc + j);
+      store_n(y + j, first ? block : add(load_n(y + j, n), block), n);
+    }
+  }
+}
+
+using TileF32 = void (*)(const float*, std::int64_t, const float*, float*);
+using TileBf16 = void (*)(const std::uint32_t*, std::int64_t, const float*, float*);
+
+template <int... T>
+struct TileTable {  // entry t - 1 computes t tokens
+  static constexpr TileF32 kF32[] = {tile_f32<T>...};
+  static constexpr TileBf16 kBf16[] = {tile_bf16<T>...};
+};
+
+void body_matmul_block(const void* panel, WeightFormat format, std::int64_t n_k, const float* tiles,
+                       std::int64_t tile_stride, std::int64_t n_tokens, float* y, std::int64_t y_stride,
+                       std::int64_t n_out, bool first, float* scratch) {
+  alignas(64) float acc[kTileTokens * kPanelOutputs];
+  const bool widen =
+      format == WeightFormat::bf16 && n_tokens > 3 * kTileTokens;  // pays from about three tiles on
+  if (widen) widen_block(static_cast<const std::uint32_t*>(panel), n_k, scratch);
+  for (std::int64_t t = 0; t < n_tokens; t += kTileTokens, tiles += tile_stride) {
+    const std::int64_t n = n_tokens - t < kTileTokens ? n_tokens - t : kTileTokens;
+    if (format == WeightFormat::bf16 && !widen) {
+      Tiles::kBf16[n - 1](static_cast<const std::uint32_t*>(panel), n_k, tiles, acc);
+    } else {
+      Tiles::kF32[n - 1](widen ? scratch : static_cast<const float*>(panel), n_k, tiles, acc);
+    }
+    merge_tile(acc, n, n_out, first, y + t * y_stride, y_stride);
+  }
+}
+
+void body_pack_tokens(const float* const* rows, std::int64_t n, std::int64_t k0, std::int64_t n_k,
+                      float* tile) {
+  for (std::int64_t t = 0; t < kTileTokens; ++t) {
+    for (std::int64_t k = 0; k < n_k; ++k) tile[k * kTileTokens + t] = t < n ? rows[t][k0 + k] : 0.0f;
+  }
+}
+
+template <int T>
+void few_tokens(const PackedMatrix& w, std::int64_t first_panel, std::int64_t end_panel,
+                const float* const* rows, float* y, std::int64_t y_stride) {
+  alignas(64) float acc[T * kPanelOutputs];
+  const float* x[T];
+  for (std::int64_t p = first_panel; p < end_panel; ++p) {
+    const std::int64_t n_out =
+        w.n_out - p * kPanelOutputs < kPanelOutputs ? w.n_out - p * kPanelOutputs : kPanelOutputs;
+    for (std::int64_t k0 = 0; k0 < w.n_in; k0 += kBlockK) {
+      const std::int64_t n_k = w.n_in - k0 < kBlockK ? w.n_in - k0 : kBlockK;
+      const std::int64_t at = (p * w.n_in + k0) * kPanelOutputs;
+      for (int t = 0; t < T; ++t) x[t] = rows[t] + k0;
+      if (w.format == WeightFormat::bf16) {
+        few_bf16<T>(static_cast<const std::uint32_t*>(w.panels) + at / 2, n_k, x, acc);
+      } else {
+        few_f32<T>(static_cast<const float*>(w.panels) + at, n_k, x, acc);
+      }
+      merge_tile(acc, T, n_out, k0 == 0, y + p * kPanelOutputs, y_stride);
+    }
+  }
+}
+
+void body_matmul_few(const PackedMatrix& w, std::int64_t first_panel, std::int64_t end_panel,
+                     const float* const* rows, std::int64_t n_tokens, float* y, std::int64_t y_stride) {
+  switch (n_tokens) {
+    case 1:
+      return few_tokens<1>(w, first_panel, end_panel, rows, y, y_stride);
+    case 2:
+      return few_tokens<2>(w, first_panel, end_panel, rows, y, y_stride);
+    case 3:
+      return few_tokens<3>(w, first_panel, end_panel, rows, y, y_stride);
+    default:
+      return few_tokens<4>(w, first_panel, end_panel, rows, y, y_stride);
+  }
+}
+
+constexpr Kernels make_table(Isa isa, const char* name) {
+  return {isa,           name,          kTileTokens,  body_pack_tokens, body_matmul_block, body_matmul_few,
+          body_rms_norm, body_silu_mul, body_add,     body_add_scaled,  body_softmax,      body_apply,
+          body_rotate,   body_attend,   body_maximum, body_sum_exp};
+}
+
+}  // namespace
+}  // namespace assay
