@@ -1,0 +1,118 @@
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "suites/score.h"
+
+namespace assay {
+namespace {
+
+constexpr double kNormal95 = 1.959963984540054;  // 97.5 % quantile of the normal distribution
+
+const double* value_of(const ItemScore& score, const std::string& metric) {
+  for (const auto& [name, value] : score.values) {
+    if (name == metric) return &value;
+  }
+  return nullptr;
+}
+
+double mean_of(const std::vector<double>& values) {
+  double sum = 0;
+  for (const double v : values) sum += v;
+  return sum / static_cast<double>(values.size());
+}
+
+double sum_of_squares(const std::vector<double>& values, double centre) {
+  double sum = 0;
+  for (const double v : values) sum += (v - centre) * (v - centre);
+  return sum;
+}
+
+Metric named(const std::string& name, std::size_t n) {
+  Metric metric;
+  metric.name = name;
+  metric.n = static_cast<std::int64_t>(n);
+  return metric;
+}
+
+void set_interval(Metric& metric) {
+  if (!metric.se_population) return;
+  metric.low = metric.value - kNormal95 * *metric.se_population;
+  metric.high = metric.value + kNormal95 * *metric.se_population;
+}
+
+Metric plain_mean(const std::string& name, const std::vector<double>& values) {
+  Metric metric = named(name, values.size());
+  const double n = static_cast<double>(values.size());
+  metric.value = mean_of(values);
+  metric.se_fixed = 0;
+  if (values.size() > 1) metric.se_population = std::sqrt(sum_of_squares(values, metric.value) / (n - 1) / n);
+  set_interval(metric);
+  return metric;
+}
+
+// Total bits over total bytes, with the standard error of a ratio over documents.
+Metric ratio_of_totals(const std::string& name, std::span<const ScoredItem> items) {
+  Metric metric = named(name, items.size());
+  double bits = 0, bytes = 0, squares = 0;
+  for (const auto& item : items) {
+    bits += item.score.bits;
+    bytes += static_cast<double>(item.score.bytes);
+  }
+  metric.value = bits / bytes;
+  const double n = static_cast<double>(items.size());
+  for (const auto& item : items) {
+    const double rest = (item.score.bits - metric.value * static_cast<double>(item.score.bytes)) * n / bytes;
+    squares += rest * rest;
+  }
+  metric.se_fixed = 0;
+  if (items.size() > 1) metric.se_population = std::sqrt(squares / (n - 1) / n);
+  set_interval(metric);
+  return metric;
+}
+
+// The mean over sub-tasks of their means; their errors are independent.
+Metric mean_of_subsets(const std::string& name, std::span<const ScoredItem> items) {
+  std::map<std::string, std::vector<double>> subsets;
+  for (const auto& item : items) {
+    if (const double* value = value_of(item.score, name)) subsets[item.item->subset].push_back(*value);
+  }
+  Metric metric = named(name, 0);
+  double variance = 0;
+  bool known = true;
+  for (const auto& [subset, values] : subsets) {
+    const Metric part = plain_mean(name, values);
+    metric.value += part.value / static_cast<double>(subsets.size());
+    metric.n += part.n;
+    known = known && part.se_population.has_value();
+    variance += part.se_population.value_or(0) * part.se_population.value_or(0);
+  }
+  metric.se_fixed = 0;
+  if (known) metric.se_population = std::sqrt(variance) / static_cast<double>(subsets.size());
+  set_interval(metric);
+  return metric;
+}
+
+}  // namespace
+
+std::vector<Metric> aggregate(const Protocol& protocol, std::span<const ScoredItem> items) {
+  std::vector<Metric> metrics;
+  for (const auto& name : protocol.metrics) {
+    std::vector<double> values;
+    for (const auto& item : items) {
+      if (const double* value = value_of(item.score, name)) values.push_back(*value);
+    }
+    if (values.empty()) continue;
+    const bool rolling = protocol.kind == ProtocolKind::rolling;
+    if (rolling && name == "bits_per_byte" && protocol.aggregation == Aggregation::micro) {
+      metrics.push_back(ratio_of_totals(name, items));
+    } else if (!rolling && protocol.aggregation == Aggregation::macro) {
+      metrics.push_back(mean_of_subsets(name, items));
+    } else {
+      metrics.push_back(plain_mean(name, values));
+    }
+  }
+  return metrics;
+}
+
+}  // namespace assay

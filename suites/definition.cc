@@ -1,0 +1,247 @@
+#include "suites/definition.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "suites/extract.h"
+#include "suites/fields.h"
+#include "suites/locate.h"
+#include "suites/score.h"
+
+namespace assay {
+namespace {
+
+constexpr std::int64_t kMaxItems = 5'000'000;
+constexpr std::int64_t kMaxNewTokens = 1 << 20;
+constexpr std::size_t kMaxShots = 100;
+
+const std::vector<std::string_view> kMetrics = {"accuracy",      "no_answer",   "exact_match", "f1",
+                                                "acc",           "acc_char",    "acc_byte",    "acc_token",
+                                                "bits_per_byte", "mean_logprob"};
+
+Status refuse(std::string_view file, std::string_view field, std::string message, std::string got = {}) {
+  return Error{.code = Code::bad_value,
+               .message = std::move(message),
+               .file = std::string(file),
+               .field = std::string(field),
+               .got = std::move(got)};
+}
+
+// What each kind of protocol may leave empty.
+Status check_kind(const Protocol& p, std::string_view file) {
+  const bool choice = p.kind == ProtocolKind::choice, generate = p.kind == ProtocolKind::generate;
+  if (choice && p.continuation.empty()) return refuse(file, p.name, "a choice protocol needs a continuation");
+  if (!choice && !p.continuation.empty())
+    return refuse(file, p.name, "only a choice protocol has continuations");
+  if (generate && p.extractors.empty()) return refuse(file, p.name, "a generation protocol needs extractors");
+  if (!generate && !p.extractors.empty())
+    return refuse(file, p.name, "only a generation protocol has extractors");
+  if (generate && p.max_tokens <= 0)
+    return refuse(file, p.name, "a generation protocol needs max_tokens above 0");
+  if (generate && p.equality.empty()) return refuse(file, p.name, "a generation protocol needs an equality");
+  if (p.metrics.empty()) return refuse(file, p.name, "a protocol needs at least one metric");
+  if (std::any_of(p.stops.begin(), p.stops.end(), [](const std::string& s) { return s.empty(); })) {
+    return refuse(file, p.name, "an empty stop string would end every text at once");
+  }
+  return {};
+}
+
+Result<ExtractorLink> parse_link(const Json& entry, std::string_view file) {
+  Fields fields(entry, file);
+  ExtractorLink link;
+  ASSAY_TRY(link.function, fields.text("function"));
+  ASSAY_TRY(link.pattern, fields.text("pattern", ""));
+  ASSAY_TRY(link.fallback, fields.flag("fallback", false));
+  ASSAY_OK(fields.finish());
+  ASSAY_OK(check_extractor(link, file));
+  return link;
+}
+
+Status parse_extractors(Fields& fields, Protocol& protocol, std::string_view file) {
+  if (!fields.has("extractors")) return {};
+  ASSAY_TRY(const Json* chain, fields.array("extractors"));
+  for (const auto& entry : *chain) {
+    ASSAY_TRY(ExtractorLink link, parse_link(entry, file));
+    protocol.extractors.push_back(std::move(link));
+  }
+  return {};
+}
+
+// `fewshot`: the number of examples shown (the first ones), or the list of their indices.
+Status parse_shots(const Json& entry, Fields& fields, Protocol& protocol, std::string_view file) {
+  ASSAY_TRY(protocol.fewshot_of_subset, fields.flag("fewshot_of_subset", false));
+  if (!fields.has("fewshot")) return {};
+  const Json& shots = entry.at("fewshot");
+  if (!shots.is_array()) {
+    ASSAY_TRY(const auto count, fields.integer("fewshot", 0, 0, kMaxShots));
+    for (int i = 0; i < count; ++i) protocol.fewshot.push_back(i);
+    return {};
+  }
+  ASSAY_TRY(const Json* list, fields.array("fewshot"));
+  for (const auto& index : *list) {
+    const bool usable =
+        index.is_number_integer() && index.get<std::int64_t>() >= 0 && index.get<std::int64_t>() < kMaxItems;
+    if (!usable || list->size() > kMaxShots)
+      return refuse(file, "fewshot", "indices of examples must be small integers", dump_json(index));
+    protocol.fewshot.push_back(index.get<int>());
+  }
+  return {};
+}
+
+Status parse_texts(Fields& fields, Protocol& p) {
+  ASSAY_TRY(p.preamble, fields.text("preamble", ""));
+  ASSAY_TRY(p.block, fields.text("block"));
+  ASSAY_TRY(p.answer, fields.text("answer", ""));
+  ASSAY_TRY(p.continuation, fields.text("continuation", ""));
+  ASSAY_TRY(p.option_line, fields.text("option_line", ""));
+  ASSAY_TRY(p.separator, fields.text("separator", "\n\n"));
+  ASSAY_TRY(p.primer, fields.text("primer", ""));
+  ASSAY_TRY(p.stops, fields.texts("stops"));
+  return {};
+}
+
+Status parse_choices(Fields& fields, Protocol& p) {
+  ASSAY_TRY(const int kind, fields.choice("kind", {"choice", "generate", "rolling"}, -1));
+  if (kind < 0) return fields.wrong("kind", "choice, generate or rolling");
+  p.kind = static_cast<ProtocolKind>(kind);
+  ASSAY_TRY(const int bos, fields.choice("bos", {"one", "none", "tokenizer"}, 2));
+  p.bos = static_cast<BosPolicy>(bos);
+  ASSAY_TRY(const int norm, fields.choice("normalisation", {"none", "chars", "bytes", "tokens"}, 0));
+  p.normalisation = static_cast<Normalisation>(norm);
+  ASSAY_TRY(const int aggregation, fields.choice("aggregation", {"mean", "micro", "macro"}, 0));
+  p.aggregation = static_cast<Aggregation>(aggregation);
+  std::vector<std::string_view> equalities(equality_names());
+  ASSAY_TRY(const int equality, fields.choice("equality", equalities, -1));
+  if (equality >= 0) p.equality = equalities[static_cast<std::size_t>(equality)];
+  return {};
+}
+
+Status parse_metrics(Fields& fields, Protocol& p, std::string_view file) {
+  ASSAY_TRY(p.metrics, fields.texts("metrics"));
+  for (const auto& metric : p.metrics) {
+    if (std::find(kMetrics.begin(), kMetrics.end(), metric) == kMetrics.end()) {
+      return refuse(file, "metrics", "no such metric", metric);
+    }
+  }
+  return {};
+}
+
+Result<Protocol> parse_protocol(const Json& entry, std::string_view file) {
+  Fields fields(entry, file);
+  Protocol p;
+  ASSAY_TRY(p.name, fields.text("name"));
+  ASSAY_TRY(p.main, fields.flag("main", false));
+  ASSAY_TRY(p.chat, fields.flag("chat", false));
+  ASSAY_TRY(const auto max_tokens, fields.integer("max_tokens", 0, 1, kMaxNewTokens));
+  p.max_tokens = static_cast<int>(max_tokens);
+  ASSAY_OK(parse_choices(fields, p));
+  ASSAY_OK(parse_texts(fields, p));
+  ASSAY_OK(parse_shots(entry, fields, p, file));
+  ASSAY_OK(parse_extractors(fields, p, file));
+  ASSAY_OK(parse_metrics(fields, p, file));
+  ASSAY_OK(fields.finish());
+  ASSAY_OK(check_kind(p, file));
+  p.definition_json = dump_json(entry);
+  return p;
+}
+
+Status parse_protocols(Fields& fields, Suite& suite, std::string_view file) {
+  ASSAY_TRY(const Json* list, fields.array("protocols"));
+  int mains = 0;
+  for (const auto& entry : *list) {
+    ASSAY_TRY(Protocol protocol, parse_protocol(entry, file));
+    if (suite.find_protocol(protocol.name) != nullptr) {
+      return Error{.code = Code::duplicate,
+                   .message = "two protocols of a suite have one name",
+                   .file = std::string(file),
+                   .field = protocol.name};
+    }
+    mains += protocol.main ? 1 : 0;
+    suite.protocols.push_back(std::move(protocol));
+  }
+  if (mains != 1)
+    return refuse(file, "main", "exactly one protocol must be the main one", fmt::format("{}", mains));
+  return {};
+}
+
+bool is_digest(const std::string& text) {
+  const auto hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+  return text.size() == 64 && std::all_of(text.begin(), text.end(), hex);
+}
+
+Status set_digest(Fields& fields, std::string& digest) {
+  ASSAY_TRY(digest, fields.text("sha256"));
+  if (!is_digest(digest)) return fields.wrong("sha256", "64 lower-case hexadecimal digits");
+  return {};
+}
+
+Result<std::string> inner_path(Fields& fields, bool needed) {
+  if (!needed && !fields.has("file")) return std::string();
+  ASSAY_TRY(std::string path, fields.text("file"));
+  if (!is_inner_path(path)) return fields.wrong("file", "a path inside the folder of the data");
+  return path;
+}
+
+Result<ItemsSource> parse_items(const Json& object, std::string_view file) {
+  Fields fields(object, file);
+  ItemsSource items;
+  ASSAY_TRY(const int origin, fields.choice("origin", {"bundled", "data", "outputs"}, 0));
+  items.origin = static_cast<Origin>(origin);
+  ASSAY_TRY(items.file, inner_path(fields, items.origin != Origin::outputs));
+  ASSAY_TRY(items.member, fields.text("member", ""));
+  ASSAY_OK(set_digest(fields, items.sha256));
+  ASSAY_TRY(items.count, fields.integer("count", 0, 1, kMaxItems));
+  if (items.count == 0) return fields.wrong("count", "the number of items");
+  ASSAY_TRY(const int format, fields.choice("format", {"jsonl", "csv"}, 0));
+  items.format = static_cast<ItemFormat>(format);
+  ASSAY_TRY(const int gold, fields.choice("gold", {"none", "text", "index", "letter"}, 1));
+  items.gold = static_cast<GoldKind>(gold);
+  ASSAY_TRY(items.gold_after, fields.text("gold_after", ""));
+  ASSAY_TRY(items.id_prefix, fields.text("id_prefix", ""));
+  ASSAY_TRY(const Json* names, fields.object("fields"));
+  for (const auto& [ours, theirs] : names->items()) {
+    if (!theirs.is_string()) return fields.wrong("fields", "names of columns");
+    items.fields.emplace_back(ours, theirs.get<std::string>());
+  }
+  ASSAY_OK(fields.finish());
+  return items;
+}
+
+Result<FewshotSource> parse_fewshot(const Json& object, std::string_view file) {
+  Fields fields(object, file);
+  FewshotSource shots;
+  ASSAY_TRY(shots.file, inner_path(fields, true));
+  ASSAY_TRY(shots.member, fields.text("member", ""));
+  ASSAY_TRY(shots.key, fields.text("key", ""));
+  ASSAY_OK(set_digest(fields, shots.sha256));
+  ASSAY_TRY(shots.count, fields.integer("count", 0, 1, kMaxItems));
+  ASSAY_OK(fields.finish());
+  return shots;
+}
+
+}  // namespace
+
+Result<Definition> parse_definition(const Json& document, std::string_view file) {
+  Fields fields(document, file);
+  Definition definition;
+  Suite& suite = definition.suite;
+  ASSAY_TRY(suite.name, fields.text("name"));
+  ASSAY_TRY(suite.title, fields.text("title"));
+  ASSAY_TRY(suite.source, fields.text("source"));
+  ASSAY_TRY(suite.licence, fields.text("licence"));
+  ASSAY_TRY(const Json* items, fields.object("items"));
+  ASSAY_TRY(definition.items, parse_items(*items, file));
+  if (fields.has("fewshot")) {
+    ASSAY_TRY(const Json* shots, fields.object("fewshot"));
+    ASSAY_TRY(definition.fewshot, parse_fewshot(*shots, file));
+  }
+  ASSAY_OK(parse_protocols(fields, suite, file));
+  ASSAY_OK(fields.finish());
+  suite.items_digest = definition.items.sha256;
+  suite.n_items = definition.items.count;
+  return definition;
+}
+
+}  // namespace assay

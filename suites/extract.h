@@ -1,0 +1,43 @@
+// Extractors: from what a model wrote to the answer in it. A protocol names a chain of them; the first that
+// finds something wins. Text that may have any size is read in one pass, no pattern backtracks without a
+// limit.
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "suites/suite.h"
+
+namespace assay {
+
+// The names that an ExtractorLink may have, sorted.
+//   all               everything, blanks trimmed
+//   boxed             the content of the last \boxed{...}, braces matched
+//   first-regex       group 1 (or the whole) of the first match of `pattern` (PCRE2, UTF-8)
+//   last-regex        likewise of the last match
+//   first-number      the first number; , between digits, $ and % are understood
+//   last-number       the last one
+//   after-hashes      what follows the last "####" on its line
+//   after-marker      what follows the last occurrence of `pattern` on its line, blanks and a final full stop
+//   trimmed json-field        the member `pattern` of the last complete JSON object in the text
+//   json-field-loose  the value after the key `pattern` where the object is broken or does not end
+//   first-letter      the first lone capital letter A to J
+//   last-letter       the last one
+const std::vector<std::string_view>& extractor_names();
+bool extractor_needs_pattern(std::string_view function);
+
+// Refuses an unknown function, a missing pattern, a pattern that does not compile.
+Status check_extractor(const ExtractorLink& link, std::string_view file);
+
+struct Extracted {
+  std::string answer;
+  std::string by;         // the function that found it
+  bool fallback = false;  // that link was marked as one
+};
+
+// No value: no link of the chain found anything. An empty answer counts as nothing found.
+std::optional<Extracted> extract(const std::vector<ExtractorLink>& chain, std::string_view output);
+
+}  // namespace assay

@@ -1,0 +1,36 @@
+// PCRE2 with UTF-8 and limits on its work: a pattern of a suite never hangs on a text of a model.
+#pragma once
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace assay {
+
+class Regex {
+ public:
+  static Result<Regex> compile(std::string_view pattern, std::string_view file = {});
+  Regex(Regex&&) noexcept;
+  Regex& operator=(Regex&&) noexcept;
+  ~Regex();
+
+  // Group 1 where the pattern has groups, else the whole match. No value: no match, invalid UTF-8 or a limit
+  // was passed.
+  std::optional<std::string_view> first(std::string_view text) const;
+  std::optional<std::string_view> last(std::string_view text) const;
+
+ private:
+  struct State;
+  explicit Regex(std::unique_ptr<State> state);
+  struct Match {
+    std::size_t begin, end, group_begin, group_end;
+  };
+  std::optional<Match> match_from(std::string_view text, std::size_t from) const;
+  std::unique_ptr<State> state_;
+};
+
+// Compiled once for each pattern and thread; nullptr where the pattern does not compile.
+const Regex* cached_regex(std::string_view pattern);
+
+}  // namespace assay

@@ -1,0 +1,232 @@
+#include "suites/score.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "suites/extract.h"
+#include "suites/numbers.h"
+
+namespace assay {
+namespace {
+
+using Verdict = std::optional<bool>;
+
+std::string trimmed(std::string_view text) {
+  constexpr std::string_view kBlanks = " \t\r\n\f\v";
+  const auto begin = text.find_first_not_of(kBlanks);
+  if (begin == std::string_view::npos) return {};
+  return std::string(text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1));
+}
+
+std::string folded(std::string_view text) {
+  std::string out;
+  for (const char c : trimmed(text)) {
+    const bool blank = c == ' ' || c == '\t' || c == '\n' || c == '\r';
+    if (blank && !out.empty() && out.back() == ' ') continue;
+    out += blank ? ' ' : (c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
+  }
+  return out;
+}
+
+Verdict same_integer(std::string_view answer, std::string_view gold) {
+  const auto whole = [](const std::optional<std::string>& n) {
+    return n && n->find_first_of("./") == std::string::npos;
+  };
+  const auto expected = plain_number(gold), given = plain_number(answer);
+  if (!whole(expected)) return std::nullopt;
+  return whole(given) && *given == *expected;
+}
+
+Verdict same_exact_number(std::string_view answer, std::string_view gold) {
+  if (!plain_number(gold)) return std::nullopt;
+  return same_number(answer, gold).value_or(false);
+}
+
+// The number that a sentence begins with decides where the whole is no number ("18 dollars").
+Verdict same_loose_number(std::string_view answer, std::string_view gold) {
+  if (same_exact_number(answer, gold).value_or(false)) return true;
+  const auto first = [](std::string_view text) {
+    const auto span = find_number(text, false);
+    return span ? text.substr(span->begin, span->size) : std::string_view{};
+  };
+  if (first(gold).empty()) return trimmed(answer) == trimmed(gold);
+  return same_number(first(answer), first(gold)).value_or(false);
+}
+
+Verdict same_text(std::string_view answer, std::string_view gold) { return trimmed(answer) == trimmed(gold); }
+Verdict same_folded(std::string_view answer, std::string_view gold) { return folded(answer) == folded(gold); }
+
+// Blanks outside of strings do not count, single and double quotes are one.
+std::string plain_literal(std::string_view text) {
+  std::string out;
+  char quote = 0;
+  for (const char c : trimmed(text)) {
+    if (quote == 0 && (c == ' ' || c == '\n' || c == '\t')) continue;
+    if (quote == 0 && (c == '\'' || c == '"'))
+      quote = c;
+    else if (c == quote)
+      quote = 0;
+    out += c == '"' ? '\'' : c;
+  }
+  return out;
+}
+
+Verdict same_literal(std::string_view answer, std::string_view gold) {
+  return plain_literal(answer) == plain_literal(gold) || same_number(answer, gold).value_or(false);
+}
+
+struct Equality {
+  std::string_view name;
+  Verdict (*run)(std::string_view answer, std::string_view gold);
+};
+
+constexpr Equality kEqualities[] = {
+    {"integer", same_integer},           {"literal", same_literal}, {"number", same_exact_number},
+    {"number-loose", same_loose_number}, {"text", same_text},       {"text-folded", same_folded},
+};
+
+// What the log-likelihood of option i is divided by.
+double divisor(Normalisation normalisation, const Protocol& protocol, const Item& item,
+               const OptionScore& score, std::size_t i) {
+  const bool whole_option = protocol.continuation.find("{option}") != std::string::npos;
+  const std::string_view text = whole_option ? std::string_view(item.options[i]) : std::string_view("A");
+  switch (normalisation) {
+    case Normalisation::none:
+      return 1;
+    case Normalisation::chars:
+      return static_cast<double>(std::max<std::int64_t>(count_code_points(text), 1));
+    case Normalisation::bytes:
+      return static_cast<double>(std::max<std::size_t>(text.size(), 1));
+    case Normalisation::tokens:
+      return static_cast<double>(std::max<std::int64_t>(score.tokens, 1));
+  }
+  return 1;
+}
+
+struct Choice {
+  int taken = 0;
+  std::optional<double> margin;
+};
+
+Choice choose(Normalisation normalisation, const Protocol& protocol, const Item& item,
+              std::span<const OptionScore> options) {
+  Choice choice;
+  double best = -INFINITY, second = -INFINITY;
+  for (std::size_t i = 0; i < options.size(); ++i) {
+    const double value = options[i].logprob_nats / divisor(normalisation, protocol, item, options[i], i);
+    if (value > best) {
+      second = best;
+      best = value;
+      choice.taken = static_cast<int>(i);
+    } else if (value > second) {
+      second = value;
+    }
+  }
+  if (std::isfinite(best) && std::isfinite(second)) choice.margin = best - second;
+  return choice;
+}
+
+char letter_of(int option) { return static_cast<char>('A' + option); }
+
+std::string why_of(const std::optional<bool>& correct, const std::string& extracted,
+                   const std::string& gold) {
+  if (!correct)
+    return fmt::format("not judged: the expected answer \"{}\" cannot be compared", gold.substr(0, 80));
+  if (*correct) return "equals the expected answer";
+  return fmt::format("\"{}\" is not the expected \"{}\"", extracted.substr(0, 80), gold.substr(0, 80));
+}
+
+}  // namespace
+
+const std::vector<std::string_view>& equality_names() {
+  static const auto kNames = [] {
+    std::vector<std::string_view> names;
+    for (const auto& equality : kEqualities) names.push_back(equality.name);
+    return names;
+  }();
+  return kNames;
+}
+
+std::optional<bool> equal_answers(std::string_view equality, std::string_view answer, std::string_view gold) {
+  const auto at = std::find_if(std::begin(kEqualities), std::end(kEqualities),
+                               [&](const Equality& e) { return e.name == equality; });
+  ASSAY_CHECK(at != std::end(kEqualities));
+  if (trimmed(gold).empty()) return std::nullopt;
+  if (trimmed(answer).empty()) return false;
+  return at->run(answer, gold);
+}
+
+std::int64_t count_code_points(std::string_view utf8) {
+  return std::count_if(utf8.begin(), utf8.end(),
+                       [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
+}
+
+ItemScore score_choice(const Protocol& protocol, const Item& item, std::span<const OptionScore> options) {
+  ASSAY_CHECK(options.size() == item.options.size() && !options.empty());
+  ASSAY_CHECK(protocol.kind == ProtocolKind::choice);
+  ItemScore score;
+  const Choice own = choose(protocol.normalisation, protocol, item, options);
+  score.chosen = own.taken;
+  score.margin = own.margin;
+  score.extracted = std::string(1, letter_of(own.taken));
+  score.extractor = "largest";
+  if (item.gold_index < 0) {
+    score.why = "not judged: the item has no right option";
+    return score;
+  }
+  ASSAY_CHECK(item.gold_index < static_cast<int>(options.size()));
+  score.correct = own.taken == item.gold_index;
+  score.score = *score.correct ? 1 : 0;
+  score.why = *score.correct
+                  ? fmt::format("took {}, which is right", letter_of(own.taken))
+                  : fmt::format("took {}, right is {}", letter_of(own.taken), letter_of(item.gold_index));
+  const auto flag = [&](Normalisation n) {
+    return choose(n, protocol, item, options).taken == item.gold_index ? 1.0 : 0.0;
+  };
+  score.values = {{"acc", flag(Normalisation::none)},
+                  {"acc_char", flag(Normalisation::chars)},
+                  {"acc_byte", flag(Normalisation::bytes)},
+                  {"acc_token", flag(Normalisation::tokens)},
+                  {"mean_logprob", options[static_cast<std::size_t>(item.gold_index)].logprob_nats}};
+  return score;
+}
+
+ItemScore score_output(const Protocol& protocol, const Item& item, std::string_view output) {
+  ASSAY_CHECK(protocol.kind == ProtocolKind::generate);
+  ItemScore score;
+  const auto found = extract(protocol.extractors, protocol.primer + std::string(output));
+  if (found) {
+    score.extracted = found->answer;
+    score.extractor = found->by;
+    score.fallback = found->fallback;
+    score.correct = equal_answers(protocol.equality, found->answer, item.gold);
+    score.why = why_of(score.correct, found->answer, item.gold);
+  } else {
+    if (!trimmed(item.gold).empty()) score.correct = false;
+    score.why = trimmed(output).empty() ? "the output is empty" : "no answer was found in the output";
+  }
+  if (score.correct) {
+    score.score = *score.correct ? 1 : 0;
+    score.values = {{"accuracy", *score.score}, {"exact_match", *score.score}};
+  }
+  score.values.emplace_back("no_answer", found ? 0 : 1);
+  return score;
+}
+
+ItemScore score_rolling(const Protocol& protocol, const Item& item, double logprob_nats,
+                        std::int64_t tokens) {
+  ASSAY_CHECK(protocol.kind == ProtocolKind::rolling && tokens >= 0);
+  ItemScore score;
+  score.bytes = static_cast<std::int64_t>(item.text.size());
+  score.bits = -logprob_nats / std::numbers::ln2;
+  score.why = "a text is not right or wrong";
+  if (score.bytes > 0) score.score = score.bits / static_cast<double>(score.bytes);
+  if (score.score) score.values.emplace_back("bits_per_byte", *score.score);
+  if (tokens > 0) score.values.emplace_back("mean_logprob", logprob_nats / static_cast<double>(tokens));
+  return score;
+}
+
+}  // namespace assay

@@ -1,0 +1,77 @@
+// From an answer, from log-likelihoods or from a whole text's log-likelihood to an item's score. `correct`
+// has three values: right, wrong, and none where nothing can be judged (no gold). An answer that is missing
+// never equals anything.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "suites/suite.h"
+
+namespace assay {
+
+// The names an `equality` may have, sorted.
+//   integer        both are integers of the same value, leading zeros and + aside
+//   literal        Python literals equal up to blanks, quotes and the last digits' zeros (crux)
+//   number         the same number: $ , % and blanks taken off, fractions and decimals compared exactly
+//   number-loose   as `number`, or the first numbers in both are equal
+//   text           equal after trimming blanks
+//   text-folded    likewise, ASCII case and runs of blanks aside
+const std::vector<std::string_view>& equality_names();
+
+// No value: the gold is empty or no number where one is needed, so nothing can be judged. An empty `answer`
+// is wrong.
+std::optional<bool> equal_answers(std::string_view equality, std::string_view answer, std::string_view gold);
+
+// One scored continuation.
+struct OptionScore {
+  double logprob_nats = 0;  // summed over its tokens
+  std::int64_t tokens = 0;
+};
+
+struct ItemScore {
+  std::optional<bool> correct;
+  std::optional<double> score;  // in the protocol's first metric: 0, 1, bits per byte
+  std::optional<std::string> extracted;
+  std::string extractor;  // the link that found it
+  bool fallback = false;
+  std::string why;               // one clause
+  int chosen = -1;               // choice: the option taken
+  std::optional<double> margin;  // choice: best minus second-best value, in the protocol's normalisation
+  std::vector<std::pair<std::string, double>> values;  // this item in every metric that applies
+  double bits = 0;                                     // rolling: minus the summed log2 probability
+  std::int64_t bytes = 0;                              // rolling: of the whole text
+};
+
+// `options` has one entry per option of the item. Ties go to the first. Characters are code points of the
+// option without blanks before it.
+ItemScore score_choice(const Protocol& protocol, const Item& item, std::span<const OptionScore> options);
+// `output` is what the model wrote, without the primer, which is put before it here.
+ItemScore score_output(const Protocol& protocol, const Item& item, std::string_view output);
+ItemScore score_rolling(const Protocol& protocol, const Item& item, double logprob_nats, std::int64_t tokens);
+
+struct Metric {
+  std::string name;
+  double value = 0;
+  std::optional<double> se_fixed;       // sampling of outputs on these very items; 0: nothing was sampled
+  std::optional<double> se_population;  // of items like these; none below two items
+  std::optional<double> low, high;      // 95 %, population
+  std::int64_t n = 0;
+};
+
+struct ScoredItem {
+  const Item* item;
+  ItemScore score;
+};
+
+// Every metric of the protocol over the items, in the protocol's order. Items that could not be judged are
+// left out of a mean of flags and counted nowhere else than in the audit.
+std::vector<Metric> aggregate(const Protocol& protocol, std::span<const ScoredItem> items);
+
+std::int64_t count_code_points(std::string_view utf8);
+
+}  // namespace assay

@@ -1,0 +1,220 @@
+#include "suites/suite.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "base/sha256.h"
+#include "suites/definition.h"
+#include "suites/locate.h"
+#include "suites/render.h"
+
+namespace assay {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kSuffix = ".suite.json";
+
+bool is_definition_path(const std::string& name) { return name.ends_with(".json"); }
+
+Result<std::string> definition_path(const std::string& name) {
+  if (is_definition_path(name)) return name;
+  ASSAY_TRY(std::string path, data_path(fmt::format("{}{}", name, kSuffix)));
+  std::error_code ignored;
+  if (fs::is_regular_file(path, ignored)) return path;
+  ASSAY_TRY(const auto names, bundled_suite_names());
+  return Error{.code = Code::not_found,
+               .message = "no such suite",
+               .expected = fmt::format("one of {}, or a definition file", fmt::join(names, ", ")),
+               .got = name};
+}
+
+// Examples shown to every item are fixed here, so they belong to the identity of the protocol.
+std::string protocol_digest(const Suite& suite, const Protocol& protocol) {
+  Sha256 sha;
+  sha.add_field(protocol.definition_json);
+  for (const int index : protocol.fewshot) {
+    if (protocol.fewshot_of_subset) {
+      for (const auto& shown : suite.fewshot) sha.add_field(shown.digest());
+    } else if (index < static_cast<int>(suite.fewshot.size())) {
+      sha.add_field(suite.fewshot[static_cast<std::size_t>(index)].digest());
+    }
+  }
+  return sha.hex();
+}
+
+Status load_contents(Definition& definition, const std::string& folder) {
+  Suite& suite = definition.suite;
+  ASSAY_TRY(suite.items, read_items(definition.items, folder));
+  suite.items_loaded = true;
+  if (definition.fewshot) {
+    ASSAY_TRY(suite.fewshot, read_fewshot(definition, folder));
+  }
+  return {};
+}
+
+Status check_shots(const Suite& suite, std::string_view file) {
+  for (const auto& protocol : suite.protocols) {
+    for (const int index : protocol.fewshot) {
+      if (protocol.fewshot_of_subset || index < static_cast<int>(suite.fewshot.size())) continue;
+      return Error{.code = Code::out_of_range,
+                   .message = "a protocol shows a solved example that is not there",
+                   .file = std::string(file),
+                   .field = protocol.name,
+                   .expected = fmt::format("below {}", suite.fewshot.size()),
+                   .got = fmt::format("{}", index)};
+    }
+  }
+  return {};
+}
+
+// Every template is filled in once with the first item, so that a wrong one is refused before a run.
+Status check_templates(const Suite& suite, std::string_view file) {
+  if (suite.items.empty()) return {};
+  const Item& sample = suite.items.front();
+  for (const auto& p : suite.protocols) {
+    ASSAY_OK(check_template(p.preamble, sample, false, file));
+    ASSAY_OK(check_template(p.block, sample, false, file));
+    ASSAY_OK(check_template(p.answer, sample, true, file));
+    ASSAY_OK(check_template(p.continuation, sample, true, file));
+    ASSAY_OK(check_template(p.option_line, sample, true, file));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::optional<std::string_view> Item::field(std::string_view name) const {
+  if (name == "question") return question;
+  if (name == "passage") return passage;
+  if (name == "gold") return gold;
+  if (name == "text") return text;
+  if (name == "subset") return subset;
+  for (const auto& [key, value] : extra) {
+    if (key == name) return value;
+  }
+  return std::nullopt;
+}
+
+std::string Item::digest() const {
+  Sha256 sha;
+  sha.add_field(subset).add_field(question).add_field(passage).add_field(gold).add_field(text);
+  for (const auto& option : options) sha.add_field(option);
+  for (const auto& [key, value] : extra) sha.add_field(key).add_field(value);
+  return sha.hex();
+}
+
+const Protocol* Suite::find_protocol(std::string_view protocol_name) const {
+  const auto at = std::find_if(protocols.begin(), protocols.end(),
+                               [&](const Protocol& p) { return p.name == protocol_name; });
+  return at == protocols.end() ? nullptr : &*at;
+}
+
+const Protocol& Suite::main_protocol() const {
+  const auto at = std::find_if(protocols.begin(), protocols.end(), [](const Protocol& p) { return p.main; });
+  ASSAY_CHECK(at != protocols.end());
+  return *at;
+}
+
+const Item* Suite::find_item(std::string_view id) const {
+  const auto at = std::find_if(items.begin(), items.end(), [&](const Item& item) { return item.id == id; });
+  return at == items.end() ? nullptr : &*at;
+}
+
+Result<Suite> load_suite(const std::string& name, const std::string& data_dir) {
+  ASSAY_TRY(const std::string path, definition_path(name));
+  ASSAY_TRY(const Json document, read_json_file(path));
+  ASSAY_TRY(Definition definition, parse_definition(document, path));
+  const std::string own = fs::path(path).parent_path().string();
+  if (definition.items.origin == Origin::bundled) {
+    ASSAY_OK(load_contents(definition, own.empty() ? "." : own));
+  } else if (definition.items.origin == Origin::data && !data_dir.empty()) {
+    ASSAY_OK(load_contents(definition, data_dir));
+  }
+  Suite& suite = definition.suite;
+  if (suite.items_loaded) {
+    ASSAY_OK(check_shots(suite, path));
+    ASSAY_OK(check_templates(suite, path));
+  }
+  for (auto& protocol : suite.protocols) protocol.digest = protocol_digest(suite, protocol);
+  return std::move(suite);
+}
+
+Result<std::vector<std::string>> bundled_suite_names() {
+  ASSAY_TRY(const std::string folder, data_folder());
+  std::vector<std::string> names;
+  std::error_code failed;
+  for (const auto& entry : fs::directory_iterator(folder, failed)) {
+    const std::string file = entry.path().filename().string();
+    if (file.ends_with(kSuffix)) names.push_back(file.substr(0, file.size() - kSuffix.size()));
+  }
+  if (failed) return Error{.code = Code::io, .message = "cannot list the bundled suites", .file = folder};
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+Result<const Protocol*> choose_protocol(const Suite& suite, std::string_view protocol_name) {
+  if (protocol_name.empty()) return &suite.main_protocol();
+  if (const Protocol* found = suite.find_protocol(protocol_name)) return found;
+  std::vector<std::string_view> names;
+  for (const auto& protocol : suite.protocols) names.push_back(protocol.name);
+  return Error{.code = Code::not_found,
+               .message = fmt::format("suite {} has no such protocol", suite.name),
+               .expected = fmt::format("one of {}", fmt::join(names, ", ")),
+               .got = std::string(protocol_name)};
+}
+
+std::string_view name_of(ProtocolKind kind) {
+  switch (kind) {
+    case ProtocolKind::choice:
+      return "choice";
+    case ProtocolKind::generate:
+      return "generate";
+    case ProtocolKind::rolling:
+      return "rolling";
+  }
+  return "";
+}
+
+std::string_view name_of(Normalisation normalisation) {
+  switch (normalisation) {
+    case Normalisation::none:
+      return "none";
+    case Normalisation::chars:
+      return "chars";
+    case Normalisation::bytes:
+      return "bytes";
+    case Normalisation::tokens:
+      return "tokens";
+  }
+  return "";
+}
+
+std::string_view name_of(Aggregation aggregation) {
+  switch (aggregation) {
+    case Aggregation::mean:
+      return "mean";
+    case Aggregation::micro:
+      return "micro";
+    case Aggregation::macro:
+      return "macro";
+  }
+  return "";
+}
+
+std::string_view name_of(BosPolicy bos) {
+  switch (bos) {
+    case BosPolicy::one:
+      return "one";
+    case BosPolicy::none:
+      return "none";
+    case BosPolicy::tokenizer:
+      return "tokenizer";
+  }
+  return "";
+}
+
+}  // namespace assay
