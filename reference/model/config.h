@@ -100,6 +100,7 @@ struct ModelConfig {
   std::int64_t moe_intermediate_size = 0, shared_intermediate_size = 0;  // shared 0: no shared expert
   bool shared_gate = false;                   // Qwen2-MoE: sigmoid gate on the shared expert
   std::int64_t num_nextn_predict_layers = 0;  // MTP modules stored after the layers; logits do not use them
+  std::int64_t window_split = 0;              // max_window_layers where it decides which layers slide, else 0
   std::vector<LayerChoice> layers;            // (num_hidden_layers)
 
   QuantConfig quant;

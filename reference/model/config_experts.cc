@@ -11,7 +11,7 @@ namespace {
 constexpr std::int64_t kMaxInner = 1 << 20;
 
 Status read_counts(ConfigKeys& keys, const std::string& n_key, RouterConfig& r) {
-  ASSAY_TRY(r.n_experts, keys.integer(n_key, 1, kMaxExperts));
+  ASSAY_TRY(r.n_experts, keys.integer(n_key, 1, kMaxConfigExperts));
   ASSAY_TRY(r.n_chosen, keys.integer("num_experts_per_tok", 1, r.n_experts));
   return {};
 }
@@ -164,6 +164,7 @@ Status apply_windows(ConfigKeys& keys, const Family& family, ModelConfig& c) {
     return keys.refuse(Code::unsupported, "use_sliding_window",
                        "published codes disagree on which layers of this family slide", "false", "true");
   }
+  if (needs_upper) c.window_split = upper;
   for (std::int64_t i = 0; i < c.num_hidden_layers; ++i) {
     const bool slides = family.window == WindowRule::all_layers || i >= upper;
     c.layers[static_cast<std::size_t>(i)].window = slides ? window : 0;

@@ -9,7 +9,8 @@
 
 namespace assay {
 
-inline constexpr std::int64_t kMaxExperts = 1 << 14;  // forty times the largest published
+inline constexpr std::int64_t kMaxConfigExperts =
+    1024;  // kernels/contract.h kMaxExperts; the largest published model has 512
 
 Status read_rope(ConfigKeys& keys, const Family& family, std::string_view file, ModelConfig& c);
 Status read_experts(ConfigKeys& keys, const Family& family, ModelConfig& c);

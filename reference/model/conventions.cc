@@ -11,6 +11,16 @@ namespace {
 bool is_deepseek(const ModelConfig& c) { return c.attention == AttentionKind::latent; }
 bool has_groups(const ModelConfig& c) { return c.n_moe_layers() > 0 && c.router.n_groups > 1; }
 
+// Lets the layers below max_window_layers slide, or those from it on.
+void slide_layers(ModelConfig& c, bool below) {
+  std::int64_t window = 0;
+  for (const LayerChoice& layer : c.layers) window = std::max(window, layer.window);
+  ASSAY_CHECK(window > 0);
+  for (std::int64_t i = 0; i < c.num_hidden_layers; ++i) {
+    c.layers[static_cast<std::size_t>(i)].window = (i < c.window_split) == below ? window : 0;
+  }
+}
+
 struct Convention {
   std::string_view name;
   std::array<std::string_view, 3> values;  // unused ones empty; what stands first is the authors' choice
@@ -71,6 +81,13 @@ const Convention kConventions[] = {
      "the key for V2",
      [](const ModelConfig& c) { return c.n_moe_layers() > 0; },
      ASSAY_ENUM_FIELD(router.topk_norm)},
+    {"window-layers",
+     {"above", "below"},
+     "max_window_layers: layers at or above it slide (transformers since 2024); the first Qwen2 code let "
+     "those below slide",
+     [](const ModelConfig& c) { return c.window_split > 0 && c.window_split < c.num_hidden_layers; },
+     [](const ModelConfig& c) { return static_cast<std::size_t>(c.layers[0].window > 0); },
+     [](ModelConfig& c, std::size_t i) { slide_layers(c, i == 1); }},
     {"clip-qkv",
      {"before-norm", "after-norm"},
      "allenai/OLMo clips before the q and k norms, transformers after",

@@ -1,0 +1,89 @@
+#include "reference/model/model_files.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <filesystem>
+#include <set>
+
+#include "reference/model/tensors.h"
+
+namespace assay {
+namespace {
+
+// Number N of "model.layers.N.…", or -1.
+std::int64_t layer_of(std::string_view name) {
+  constexpr std::string_view kPrefix = "model.layers.";
+  if (!name.starts_with(kPrefix)) return -1;
+  std::int64_t layer = -1;
+  const auto [end, error] = std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), layer);
+  return error == std::errc() && end != name.data() + name.size() && *end == '.' ? layer : -1;
+}
+
+bool may_be_unused(const ModelConfig& c, std::string_view name) {
+  if (name.ends_with("rotary_emb.inv_freq"))
+    return true;  // a buffer that old exports stored; it follows from the configuration
+  if (c.tie_word_embeddings && name == "lm_head.weight") return true;
+  const std::int64_t layer = layer_of(name);
+  return layer >= c.num_hidden_layers &&
+         c.attention == AttentionKind::latent;  // MTP modules lie after the layers
+}
+
+}  // namespace
+
+Result<ModelFiles> open_model(const std::string& path) {
+  ASSAY_TRY(Checkpoint checkpoint, Checkpoint::open(path));
+  ASSAY_TRY(ModelConfig config, read_model_config(checkpoint.folder() + "/config.json"));
+  ASSAY_OK(check_tensors(checkpoint, config));
+  return ModelFiles{std::move(config), std::move(checkpoint)};
+}
+
+Status check_tensors(const Checkpoint& checkpoint, const ModelConfig& config) {
+  std::set<std::string_view> known;
+  const std::vector<TensorSpec> specs = tensors_of(config);
+  for (const TensorSpec& spec : specs) {
+    ASSAY_OK(checkpoint.need(spec.name, spec.shape));
+    known.insert(spec.name);
+  }
+  for (const TensorView& view : checkpoint.tensors()) {
+    if (known.contains(view.name) || may_be_unused(config, view.name) || is_block_scale(checkpoint, view))
+      continue;
+    return Error{.code = Code::unsupported,
+                 .message = "the weights hold a tensor that the configuration does not explain",
+                 .file = checkpoint.file_of(view),
+                 .offset = view.offset,
+                 .field = view.name,
+                 .expected = "only tensors of " + config.model_type,
+                 .got = std::string(name_of(view.format))};
+  }
+  return {};
+}
+
+Status check_ids(const ModelConfig& config, std::span<const std::int32_t> ids, std::int64_t prompt) {
+  const auto refuse = [&](Code code, std::string message, std::string expected, std::string got) {
+    return Error{.code = code,
+                 .message = std::move(message),
+                 .field = fmt::format("prompt {}", prompt),
+                 .expected = std::move(expected),
+                 .got = std::move(got)};
+  };
+  if (ids.empty()) return refuse(Code::bad_value, "a prompt has no tokens", "at least one id", "none");
+  if (static_cast<std::int64_t>(ids.size()) > config.max_position_embeddings) {
+    return refuse(Code::too_large, "a prompt is longer than the context",
+                  fmt::format("at most {} tokens", config.max_position_embeddings),
+                  std::to_string(ids.size()));
+  }
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i] >= 0 && ids[i] < config.vocab_size) continue;
+    return refuse(Code::out_of_range, "a token id is outside the vocabulary",
+                  fmt::format("0 to {}", config.vocab_size - 1), fmt::format("{} at position {}", ids[i], i));
+  }
+  return {};
+}
+
+BlockSize block_size_of(const ModelConfig& config) {
+  return config.quant.block_rows > 0 ? BlockSize{config.quant.block_rows, config.quant.block_cols}
+                                     : BlockSize{};
+}
+
+}  // namespace assay

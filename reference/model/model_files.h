@@ -1,0 +1,30 @@
+// A model as it lies on disk: its configuration and its weights, checked against each other.
+#pragma once
+#include <string>
+
+#include "base/result.h"
+#include "reference/model/config.h"
+#include "reference/weights/checkpoint.h"
+#include "reference/weights/dequant.h"
+
+namespace assay {
+
+struct ModelFiles {
+  ModelConfig config;
+  Checkpoint checkpoint;
+};
+
+// `path`: a folder, or a .safetensors file with config.json beside it. Reads headers only.
+Result<ModelFiles> open_model(const std::string& path);
+
+// Every tensor that the configuration asks for is there with its shape, and none that it does not explain: a
+// bias that nobody adds would change numbers. MTP modules, rotary buffers and the head of a tied model may
+// lie there unused.
+Status check_tensors(const Checkpoint& checkpoint, const ModelConfig& config);
+
+// Ids of a prompt against the configuration: none out of range, no more than the context holds, at least one.
+Status check_ids(const ModelConfig& config, std::span<const std::int32_t> ids, std::int64_t prompt);
+
+BlockSize block_size_of(const ModelConfig& config);
+
+}  // namespace assay

@@ -1,0 +1,41 @@
+// The f64 oracle: the published formulas as plain loops, for small shapes. Tests compare everything else with
+// it, so it shares nothing with the engine but the configuration, the rope tables and the reading of weights.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+#include "reference/model/config.h"
+#include "reference/model/router_trace.h"
+#include "reference/weights/dequant.h"
+
+namespace assay {
+
+inline constexpr std::int64_t kMaxOracleParams =
+    400'000'000;  // 3.2 GB in f64; larger models are not what it is for
+
+class Oracle {
+ public:
+  // Refuses a model above kMaxOracleParams (Code::too_large) and whatever the weights lack.
+  static Result<Oracle> load(const Checkpoint& checkpoint, const ModelConfig& config,
+                             Recipe recipe = Recipe::dequant_f32);
+  Oracle(Oracle&&) noexcept;
+  Oracle& operator=(Oracle&&) noexcept;
+  ~Oracle();
+
+  // Logits (n_tokens, vocab_size) of ids, each below vocab_size (checked by the caller, see check_ids).
+  // `forced` replaces the choice of experts, not the weights; `trace` receives the decisions. May be called
+  // from several threads at once.
+  std::vector<double> logits(std::span<const std::int32_t> ids, const ForcedExperts* forced = nullptr,
+                             RouterTrace* trace = nullptr) const;
+  const ModelConfig& config() const;
+
+ private:
+  struct Weights;
+  explicit Oracle(std::unique_ptr<Weights> weights);
+  std::unique_ptr<Weights> weights_;
+};
+
+}  // namespace assay
