@@ -1,0 +1,20 @@
+// Commands that read JSON lines and write one line for each (INTERFACE, "filters").
+#pragma once
+#include <functional>
+#include <string>
+
+#include "base/json.h"
+#include "base/result.h"
+
+namespace assay {
+
+inline constexpr std::size_t kMaxLineBytes = std::size_t{256} << 20;
+
+// One line of output, without its end, for one line of input.
+using LineFilter = std::function<Result<std::string>(const Json&)>;
+
+// Reads `path` ("-": standard input) line by line, parses each line that is not blank and writes what
+// `filter` makes of it to standard output. An error names the line; what stood before it has been written.
+Status filter_json_lines(const std::string& path, const LineFilter& filter);
+
+}  // namespace assay

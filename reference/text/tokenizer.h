@@ -1,0 +1,75 @@
+// Text to token ids and back, exactly as the `tokenizers` library does it for tokenizer.json files of kind
+// BPE (byte-level and byte-fallback). SentencePiece .model and tiktoken files are refused by name.
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace assay {
+
+inline constexpr std::size_t kMaxEncodeBytes = std::size_t{1} << 30;
+
+// Thread-safe, cheap to copy (the tables are shared).
+class Tokenizer {
+ public:
+  // A folder with tokenizer.json (tokenizer_config.json, special_tokens_map.json and config.json beside it
+  // name BOS and EOS), or a tokenizer.json itself. Whether encode() adds BOS and EOS is what the file's
+  // post-processor says: like transformers 5, `add_bos_token` of tokenizer_config.json does not count where
+  // tokenizer.json exists.
+  static Result<Tokenizer> load(const std::string& folder_or_file);
+  // The text of a tokenizer.json; `file` is only for errors.
+  static Result<Tokenizer> parse(std::string_view json, const std::string& file);
+
+  // Ill-formed bytes of `utf8` count as U+FFFD. Where a regular expression of the file passes its step budget
+  // (no published one does) try_encode refuses and encode takes the rest of that piece as one.
+  std::vector<int> encode(std::string_view utf8, bool add_special) const;
+  Result<std::vector<int>> try_encode(std::string_view utf8, bool add_special) const;
+
+  // Ids that are no token are left out. The result is valid UTF-8: ill-formed bytes become U+FFFD.
+  std::string decode(const std::vector<int>& ids, bool skip_special) const;
+  // As decode, but the bytes as they are: may end within a character.
+  std::string decode_bytes(const std::vector<int>& ids, bool skip_special) const;
+
+  bool has_id(int id) const;
+  bool is_special(int id) const;
+  bool is_fallback_byte(int id) const;  // "<0xNN>" where the decoder joins such tokens
+  bool decodes_token_by_token() const;  // the text of a token does not depend on its neighbours
+  // The bytes that one token stands for (perhaps a part of a character); "" where there is no such id.
+  std::string token_text(int id) const;
+  // The id of a token as it is written in the file, added ones included; -1: none.
+  int token_id(std::string_view token) const;
+
+  std::optional<int> bos_id() const;
+  std::optional<int> eos_id() const;
+  // The tokens themselves as text ("" where there is none): what templates call bos_token and eos_token.
+  std::string bos_token() const;
+  std::string eos_token() const;
+  int vocab_size() const;      // highest id + 1
+  std::string digest() const;  // SHA-256 over tokenizer.json and over what the other files changed
+
+ private:
+  struct State;
+  std::shared_ptr<const State> state_;
+};
+
+// Text of tokens that arrive one by one, given out in whole characters. What was given out plus finish() is
+// tokenizer.decode(all ids) wherever the decoder works token by token.
+class StreamDecoder {
+ public:
+  explicit StreamDecoder(Tokenizer tokenizer, bool skip_special = false);
+  std::string add(int id);  // the characters that are now complete
+  std::string finish();     // the rest; a character that never ended becomes U+FFFD
+
+ private:
+  std::string take(bool all);
+  Tokenizer tokenizer_;
+  bool skip_special_;
+  std::vector<int> ids_;  // from the last place where the text was whole
+  std::string given_;     // text of ids_ that was given out
+};
+
+}  // namespace assay
