@@ -305,4 +305,22 @@ TEST_CASE("bad weights: FP8 without scales, or with wrong ones, is refused and n
   CHECK((*loaded)[129 * 130 - 1] == 4);
 }
 
+// Not run by default: `test_hostile "[corpus]"` writes the small cases as the corpus of the fuzz target.
+TEST_CASE("bad weights: write the fuzz corpus", "[.][corpus]") {
+  const fs::path folder = fs::path(ASSAY_TREE) / "tests/fuzz/corpus/safetensors";
+  int written = 0;
+  for (const auto* cases : {&hostile_safetensors(), &valid_safetensors()}) {
+    for (const SafetensorsCase& c : *cases) {
+      if (c.bytes.size() > 2048) continue;
+      std::string name = (cases == &valid_safetensors() ? "valid " : "hostile ") + c.name;
+      for (char& letter : name) {
+        if (!std::isalnum(static_cast<unsigned char>(letter))) letter = '-';
+      }
+      REQUIRE(write_file_atomic((folder / name).string(), c.bytes).ok());
+      ++written;
+    }
+  }
+  CHECK(written >= 60);
+}
+
 }  // namespace
