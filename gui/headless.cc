@@ -11,18 +11,6 @@ namespace {
 constexpr float kStepSeconds = 1.0F / 60.0F;
 constexpr int kLogDepth = 64;  // tree nodes that the log opens by itself
 
-// The atlas as Dear ImGui built it, (height, width, 4).
-Image read_atlas() {
-  unsigned char* pixels = nullptr;
-  int width = 0, height = 0;
-  ImGui::GetIO().Fonts->GetTexDataAsRGBA32(&pixels, &width, &height);
-  ASSAY_CHECK(pixels != nullptr);
-  Image atlas(width, height);
-  atlas.rgba.assign(pixels, pixels + atlas.rgba.size());
-  ImGui::GetIO().Fonts->SetTexID(reinterpret_cast<ImTextureID>(std::intptr_t{1}));
-  return atlas;
-}
-
 }  // namespace
 
 Headless::Headless(int width, int height, FontChoice fonts, float scale) : context_(ImGui::CreateContext()) {
@@ -40,7 +28,8 @@ Headless::Headless(int width, int height, FontChoice fonts, float scale) : conte
   map_keys();
   apply_theme(scale);
   fonts_ = load_fonts(fonts, scale);
-  atlas_ = read_atlas();
+  atlas_ = font_atlas();
+  ImGui::GetIO().Fonts->SetTexID(reinterpret_cast<ImTextureID>(std::intptr_t{1}));
 }
 
 Headless::~Headless() { ImGui::DestroyContext(context_); }

@@ -59,10 +59,9 @@ void read_characters(std::vector<Press>& presses) {
 
 std::span<const Binding> bindings() { return kBindings; }
 
-std::vector<Press> read_presses() {
+std::vector<Press> read_presses(bool typing) {
   ASSAY_CHECK(ImGui::GetCurrentContext() != nullptr);
   std::vector<Press> presses;
-  const bool typing = ImGui::GetIO().WantTextInput;
   if (!typing) read_characters(presses);
   for (const Binding& binding : kBindings) {
     if (typing && !allowed_while_typing(binding)) continue;

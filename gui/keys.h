@@ -59,9 +59,9 @@ struct Press {
   bool operator==(const Press&) const = default;
 };
 
-// What was pressed in this frame (after ImGui::NewFrame), in order. While a text field has the focus only
-// Escape, Enter, Ctrl+P and the vertical arrows count.
-std::vector<Press> read_presses();
+// What was pressed in this frame (after ImGui::NewFrame), in order. While a text field has the focus
+// (`typing`) only Escape, Enter, Ctrl+P and the vertical arrows count.
+std::vector<Press> read_presses(bool typing);
 
 // Points Dear ImGui's own keys (text fields need them) at the codes above, for contexts without a GLFW
 // window.

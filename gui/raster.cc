@@ -186,6 +186,16 @@ std::string Image::digest() const {
   return Sha256().add(size, sizeof size).add(rgba.data(), rgba.size()).hex();
 }
 
+Image font_atlas() {
+  unsigned char* pixels = nullptr;
+  int width = 0, height = 0;
+  ImGui::GetIO().Fonts->GetTexDataAsRGBA32(&pixels, &width, &height);
+  ASSAY_CHECK(pixels != nullptr);
+  Image atlas(width, height);
+  atlas.rgba.assign(pixels, pixels + atlas.rgba.size());
+  return atlas;
+}
+
 Image rasterise(const ImDrawData& data, const Image& font_atlas, std::uint32_t background) {
   ASSAY_CHECK(data.Valid);
   ASSAY_CHECK(font_atlas.width > 0 && font_atlas.height > 0);

@@ -27,6 +27,9 @@ struct Image {
   std::string digest() const;  // SHA-256 over size and bytes
 };
 
+// The current context's font atlas as Dear ImGui built it.
+Image font_atlas();
+
 // Renders over an opaque background colour (0xAABBGGRR as IM_COL32 packs it). Textures: the font atlas, which
 // is the only one this program uses; it is read as alpha with linear filtering, as OpenGL does.
 Image rasterise(const ImDrawData& data, const Image& font_atlas, std::uint32_t background);

@@ -18,7 +18,7 @@ std::vector<Press> presses_of(const std::function<void(Headless&, const Headless
   std::vector<Press> seen;
   char buffer[32] = {};
   const Headless::Draw draw = [&] {
-    for (const Press press : read_presses()) seen.push_back(press);
+    for (const Press press : read_presses(ImGui::GetIO().WantTextInput)) seen.push_back(press);
     ImGui::Begin("w");
     if (with_field) {
       if (ImGui::IsWindowAppearing()) ImGui::SetKeyboardFocusHere();
