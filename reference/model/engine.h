@@ -1,0 +1,59 @@
+// The CPU engine: the canonical f32 path. All requests of a call are merged into one prefix tree and computed in waves, layer by
+// layer; answers do not depend on waves, chunks, threads, instruction set or what else was asked.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "reference/model/backend.h"
+#include "reference/model/model_files.h"
+#include "reference/model/router_trace.h"
+
+namespace assay {
+
+struct EngineOptions {
+  int threads = 1;
+  std::int64_t wave_tokens = 0;    // rows of one pass, 0: chosen here
+  std::int64_t prefill_chunk = 0;  // rows of one prompt at a time while generating, 0: chosen here
+  bool prefix_reuse = true;
+  std::uint64_t memory_bytes = 0;  // 0: no bound. Below what weights and one wave need: Code::memory_limit
+  Recipe recipe = Recipe::dequant_f32;
+  std::vector<std::string> conventions;  // "NAME=VALUE" (conventions.h)
+  std::string isa;                       // "" for the best, or as ASSAY_ISA
+};
+
+class Engine final : public Backend {
+ public:
+  // `path` as open_model. Reads and packs all weights.
+  static Result<std::unique_ptr<Engine>> load(const std::string& path, const EngineOptions& options);
+  static Result<std::unique_ptr<Engine>> load(ModelFiles files, const EngineOptions& options);
+  ~Engine() override;
+
+  Result<std::vector<ScoreAnswer>> score(std::span<const ScoreRequest> requests) override;
+  Result<std::vector<GenerateAnswer>> generate(std::span<const GenerateRequest> requests,
+                                               const GenerateOptions& options) override;
+
+  // Logits (n_tokens, vocab_size) of every prompt. `forced` empty or one per prompt; `traces`, where given, receives one per prompt.
+  Result<std::vector<std::vector<float>>> logits(std::span<const std::vector<std::int32_t>> prompts,
+                                                 std::span<const ForcedExperts> forced = {},
+                                                 std::vector<RouterTrace>* traces = nullptr);
+
+  BackendStats stats() const override;
+  void reset_stats() override;
+  std::string name() const override;
+  const ModelConfig& config() const;
+  const Checkpoint& checkpoint() const;
+  std::vector<std::pair<std::string, std::string>> conventions() const;  // conventions_of, and the recipe
+
+  struct State;  // reference/model/engine_state.h
+
+ private:
+  explicit Engine(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace assay

@@ -1,0 +1,403 @@
+#include "reference/model/forward.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/parallel.h"
+#include "reference/model/rope.h"
+
+namespace assay {
+namespace {
+
+constexpr std::int64_t kRowsPerTask = 64;
+constexpr std::int64_t kHeadFloats = 4 << 20;  // logits kept at a time: 16 MiB
+
+std::size_t product(std::int64_t a, std::int64_t b) {
+  return static_cast<std::size_t>(a) * static_cast<std::size_t>(b);
+}
+
+// A buffer of at least n floats; it never shrinks.
+float* at_least(std::vector<float>& buffer, std::int64_t rows, std::int64_t width) {
+  if (buffer.size() < product(rows, width)) buffer.resize(product(rows, width));
+  return buffer.data();
+}
+
+// Rows in blocks over the threads; what body writes depends on the row alone.
+template <class Body>
+void for_rows(ThreadPool& pool, std::int64_t n_rows, const Body& body) {
+  const std::int64_t n_tasks = (n_rows + kRowsPerTask - 1) / kRowsPerTask;
+  pool.run(static_cast<std::size_t>(n_tasks), [&](std::size_t task, int) {
+    const std::int64_t first = static_cast<std::int64_t>(task) * kRowsPerTask;
+    for (std::int64_t row = first; row < std::min(first + kRowsPerTask, n_rows); ++row) body(row);
+  });
+}
+
+RotaryPairs pairs_of(RopeLayout layout) {
+  return layout == RopeLayout::pairs ? RotaryPairs::interleaved : RotaryPairs::half_split;
+}
+
+RouterSpec router_spec(const RouterConfig& r, const std::vector<float>& correction) {
+  RouterSpec spec;
+  spec.n_experts = static_cast<std::int32_t>(r.n_experts);
+  spec.top_k = static_cast<std::int32_t>(r.n_chosen);
+  spec.n_groups = static_cast<std::int32_t>(r.n_groups);
+  spec.top_groups = static_cast<std::int32_t>(r.n_open_groups);
+  spec.score = r.scoring == Scoring::sigmoid ? RouterScore::sigmoid : RouterScore::softmax;
+  spec.groups = r.group_score == GroupScore::top2_sum ? GroupRule::top2_sum
+                : r.group_score == GroupScore::max    ? GroupRule::maximum
+                                                      : GroupRule::none;
+  spec.normalise = r.topk_norm != TopkNorm::none;
+  spec.scale = r.topk_norm == TopkNorm::sum_unscaled ? 1.0f : static_cast<float>(r.scaling_factor);
+  spec.bias = correction.empty() ? nullptr : correction.data();
+  spec.masked_groups_are_zero = r.closed_groups == ClosedGroups::zero;
+  return spec;
+}
+
+}  // namespace
+
+Forward::Forward(const ModelFiles& files, const PackedModel& weights, const Compute& compute)
+    : files_(files),
+      config_(files.config),
+      weights_(weights),
+      compute_(compute),
+      frequencies_(rope_frequencies(files.config.rope, files.config.rope_dim())),
+      gain_(rope_gain(files.config.rope, files.config.attention)) {
+  shape_ = {.n_heads = config_.num_attention_heads,
+            .n_kv_heads = config_.num_key_value_heads,
+            .qk_dim = config_.key_dim(),
+            .v_dim = config_.value_dim(),
+            .scale = static_cast<float>(attention_scale(config_))};
+  ASSAY_CHECK(weights.layers.size() == config_.layers.size());
+}
+
+std::int64_t Forward::page_floats_per_layer() const { return static_cast<std::int64_t>(page_floats(shape_)); }
+
+void Forward::linear(const PackedLinear& w, const float* x, std::int64_t x_stride, float* y) const {
+  const std::int64_t n_out = w.matrix.n_out;
+  const MatmulJob job{.w = w.matrix,
+                      .x = x,
+                      .rows = nullptr,
+                      .n_tokens = n_,
+                      .x_stride = x_stride,
+                      .y = y,
+                      .y_stride = n_out};
+  matmul_group(compute_, &job, 1);
+  if (w.bias.empty()) return;
+  for_rows(compute_.pool, n_,
+           [&](std::int64_t row) { compute_.kernels.add(w.bias.data(), n_out, y + row * n_out); });
+}
+
+Status Forward::embed(const Batch& batch) {
+  const TensorView* table = files_.checkpoint.find("model.embed_tokens.weight");
+  ASSAY_CHECK(table);
+  const std::int64_t width = config_.hidden_size;
+  float* x = at_least(x_, n_, width);
+  for (std::int64_t row = 0; row < n_; ++row) {
+    const std::int32_t id = batch.ids[static_cast<std::size_t>(row)];
+    ASSAY_CHECK(id >= 0 && id < config_.vocab_size);
+    ASSAY_OK(load_rows_f32(files_.checkpoint, *table, id, 1,
+                           std::span(x + row * width, static_cast<std::size_t>(width)), Recipe::dequant_f32,
+                           block_size_of(config_)));
+  }
+  return {};
+}
+
+void Forward::place_rotations(const Batch& batch) {
+  const auto pairs = static_cast<std::int64_t>(frequencies_.size());
+  const std::int64_t needed = 1 + *std::max_element(batch.positions.begin(), batch.positions.end());
+  auto known = static_cast<std::int64_t>(cos_table_.size()) / pairs;
+  cos_table_.resize(std::max(cos_table_.size(), product(needed, pairs)));
+  sin_table_.resize(cos_table_.size());
+  for (; known < needed; ++known) {
+    rotary_row(static_cast<double>(known), frequencies_.data(), pairs, gain_,
+               cos_table_.data() + known * pairs, sin_table_.data() + known * pairs);
+  }
+  float* cos = at_least(cos_, n_, pairs);
+  float* sin = at_least(sin_, n_, pairs);
+  for (std::int64_t row = 0; row < n_; ++row) {
+    const std::int64_t position = batch.positions[static_cast<std::size_t>(row)];
+    std::copy_n(cos_table_.data() + position * pairs, pairs, cos + row * pairs);
+    std::copy_n(sin_table_.data() + position * pairs, pairs, sin + row * pairs);
+  }
+}
+
+void Forward::place_pages(const Batch& batch, const PageStore& pages, std::int64_t layer) {
+  page_pointers_.clear();
+  first_page_.clear();
+  for (const Segment& segment : batch.segments) {
+    ASSAY_CHECK(static_cast<std::int64_t>(segment.pages.size()) * kPageKeys >=
+                segment.position + segment.n_rows);
+    first_page_.push_back(page_pointers_.size());
+    for (const std::int32_t page : segment.pages) page_pointers_.push_back(pages.at(page, layer));
+  }
+}
+
+// MLA, expanded (2405.04434 section 2.1): the latent gives the unrotated keys and the values of all heads, one rotated key serves all.
+void Forward::project_latent(const PackedLayer& layer) {
+  const ModelConfig& c = config_;
+  const std::int64_t heads = c.num_attention_heads, width = layer.inputs.matrix.n_out,
+                     qk = heads * c.key_dim();
+  const std::int64_t first = c.q_lora_rank > 0 ? c.q_lora_rank : qk;
+  const auto eps = static_cast<float>(c.latent_eps == LatentEps::fixed ? kLatentNormEps : c.rms_norm_eps);
+  const auto pairs = static_cast<std::int64_t>(frequencies_.size());
+  float* inputs = at_least(inputs_, n_, width);
+  linear(layer.inputs, normed_.data(), c.hidden_size, inputs);
+  float* q = at_least(q_, n_, qk);
+  if (c.q_lora_rank > 0) {
+    rms_norm_strided(compute_, inputs, width, layer.q_a_norm.data(), n_, first, eps, inputs, width);
+    linear(layer.q_b, inputs, width, q);
+  } else {
+    for_rows(compute_.pool, n_,
+             [&](std::int64_t row) { std::copy_n(inputs + row * width, qk, q + row * qk); });
+  }
+  float* latent = inputs + first;
+  rms_norm_strided(compute_, latent, width, layer.kv_a_norm.data(), n_, c.kv_lora_rank, eps, latent, width);
+  linear(layer.kv_b, latent, width, at_least(kv_, n_, layer.kv_b.matrix.n_out));
+  rotary(compute_, latent + c.kv_lora_rank, n_, width, 1, c.qk_rope_head_dim, pairs, pairs_of(c.rope.layout),
+         cos_.data(), sin_.data());
+  rotary(compute_, q + c.qk_nope_head_dim, n_, qk, heads, c.key_dim(), pairs, pairs_of(c.rope.layout),
+         cos_.data(), sin_.data());
+}
+
+void Forward::project_grouped(const PackedLayer& layer) {
+  const ModelConfig& c = config_;
+  const std::int64_t d = c.head_dim, heads = c.num_attention_heads, kv_heads = c.num_key_value_heads,
+                     width = layer.inputs.matrix.n_out;
+  const auto eps = static_cast<float>(c.rms_norm_eps);
+  float* inputs = at_least(inputs_, n_, width);
+  linear(layer.inputs, normed_.data(), c.hidden_size, inputs);
+  const auto clip = [&](ClipOrder when) {
+    if (c.clip_qkv == 0 || c.clip_order != when) return;
+    const auto limit = static_cast<float>(c.clip_qkv);
+    for_rows(compute_.pool, n_, [&](std::int64_t row) {
+      for (std::int64_t i = 0; i < width; ++i)
+        inputs[row * width + i] = std::clamp(inputs[row * width + i], -limit, limit);
+    });
+  };
+  clip(ClipOrder::before_norm);
+  if (c.qk_norm == QkNorm::whole) {
+    rms_norm_strided(compute_, inputs, width, layer.q_norm.data(), n_, heads * d, eps, inputs, width);
+    rms_norm_strided(compute_, inputs + heads * d, width, layer.k_norm.data(), n_, kv_heads * d, eps,
+                     inputs + heads * d, width);
+  } else if (c.qk_norm == QkNorm::per_head) {
+    for_rows(compute_.pool, n_, [&](std::int64_t row) {
+      for (std::int64_t h = 0; h < heads + kv_heads; ++h) {
+        float* head = inputs + row * width + h * d;
+        compute_.kernels.rms_norm(head, (h < heads ? layer.q_norm : layer.k_norm).data(), d, eps, head);
+      }
+    });
+  }
+  clip(ClipOrder::after_norm);
+  rotary(compute_, inputs, n_, width, heads + kv_heads, d, static_cast<std::int64_t>(frequencies_.size()),
+         pairs_of(c.rope.layout), cos_.data(), sin_.data());
+}
+
+// `scratch` (heads * key_dim) is used by latent attention, whose keys are put together here.
+void Forward::store_row(std::int64_t row, float* page, std::int64_t slot, float* scratch) const {
+  const ModelConfig& c = config_;
+  const float* inputs = inputs_.data() + row * weights_.layers[0].inputs.matrix.n_out;
+  if (c.attention == AttentionKind::grouped) {
+    const float* k = inputs + c.num_attention_heads * c.head_dim;
+    store_key_value(shape_, k, c.head_dim, k + c.num_key_value_heads * c.head_dim, c.head_dim, page, slot);
+    return;
+  }
+  const std::int64_t part = c.qk_nope_head_dim + c.v_head_dim, dk = c.key_dim();
+  const float* kv = kv_.data() + row * c.num_attention_heads * part;
+  const float* rotated =
+      inputs + (c.q_lora_rank > 0 ? c.q_lora_rank : c.num_attention_heads * dk) + c.kv_lora_rank;
+  for (std::int64_t h = 0; h < c.num_attention_heads; ++h) {
+    std::copy_n(kv + h * part, c.qk_nope_head_dim, scratch + h * dk);
+    std::copy_n(rotated, c.qk_rope_head_dim, scratch + h * dk + c.qk_nope_head_dim);
+  }
+  store_key_value(shape_, scratch, dk, kv + c.qk_nope_head_dim, part, page, slot);
+}
+
+void Forward::store(const Batch& batch) {
+  compute_.pool.run(batch.segments.size(), [&](std::size_t s, int) {
+    const Segment& segment = batch.segments[s];
+    std::vector<float> scratch(product(config_.num_attention_heads, config_.key_dim()));
+    const auto page_at = [&](std::int64_t position) {
+      return const_cast<float*>(
+          page_pointers_[first_page_[s] + static_cast<std::size_t>(
+                                              position / kPageKeys)]);  // our own pages, written here only
+    };
+    const auto inherited = static_cast<std::int64_t>(segment.inherited_rows.size());
+    for (std::int64_t i = 0; i < inherited; ++i) {
+      const std::int64_t position = segment.position - inherited + i;
+      store_row(segment.inherited_rows[static_cast<std::size_t>(i)], page_at(position), position % kPageKeys,
+                scratch.data());
+    }
+    for (std::int64_t i = 0; i < segment.n_rows; ++i) {
+      const std::int64_t position = segment.position + i;
+      store_row(segment.first_row + i, page_at(position), position % kPageKeys, scratch.data());
+    }
+  });
+}
+
+void Forward::attend(const Batch& batch, std::int64_t window) {
+  const bool latent = config_.attention == AttentionKind::latent;
+  const float* q = latent ? q_.data() : inputs_.data();
+  const std::int64_t q_stride =
+      latent ? config_.num_attention_heads * config_.key_dim() : weights_.layers[0].inputs.matrix.n_out;
+  const std::int64_t out_stride = config_.num_attention_heads * config_.value_dim();
+  float* out = at_least(context_, n_, out_stride);
+  queries_.clear();
+  for (std::size_t s = 0; s < batch.segments.size(); ++s) {
+    const Segment& segment = batch.segments[s];
+    for (std::int64_t i = 0; i < segment.n_rows; ++i) {
+      const std::int64_t row = segment.first_row + i, end = segment.position + i + 1;
+      queries_.push_back({.q = q + row * q_stride,
+                          .out = out + row * out_stride,
+                          .pages = page_pointers_.data() + first_page_[s],
+                          .first_key = window > 0 ? std::max<std::int64_t>(0, end - window) : 0,
+                          .end_key = end});
+    }
+  }
+  assay::attention(compute_, shape_, queries_.data(), static_cast<std::int64_t>(queries_.size()));
+}
+
+void Forward::attention(const Batch& batch, const PackedLayer& layer, std::int64_t window) {
+  rms_norm(compute_, x_.data(), layer.input_norm.data(), n_, config_.hidden_size,
+           static_cast<float>(config_.rms_norm_eps), normed_.data());
+  config_.attention == AttentionKind::latent ? project_latent(layer) : project_grouped(layer);
+  store(batch);
+  attend(batch, window);
+  linear(layer.o, context_.data(), layer.o.matrix.n_in, out_.data());
+  add(compute_, out_.data(), n_, config_.hidden_size, x_.data());
+}
+
+void Forward::mlp(const PackedMlp& weights, std::int64_t inner, float* y) {
+  float* gate_up = at_least(gate_up_, n_, 2 * inner);
+  linear(weights.gate_up, normed_.data(), config_.hidden_size, gate_up);
+  float* h = at_least(inner_, n_, inner);
+  silu_mul_halves(compute_, gate_up, n_, inner, h);
+  linear(weights.down, h, inner, y);
+}
+
+void Forward::choose_experts(const Batch& batch, const PackedLayer& layer, std::int64_t moe_layer) {
+  const RouterConfig& r = config_.router;
+  const std::size_t first = product(moe_layer, n_), k = static_cast<std::size_t>(r.n_chosen);
+  float* logits = at_least(router_logits_, n_, r.n_experts);
+  linear(layer.router, normed_.data(), config_.hidden_size, logits);
+  const RouterChoice choice{.experts = routing_.experts.data() + first * k,
+                            .weights = routing_.weights.data() + first * k,
+                            .margins = routing_.margins.data() + first};
+  const RouterSpec spec = router_spec(r, layer.correction);
+  route(compute_, spec, logits, n_, choice);
+  if (batch.forced_experts.empty()) return;
+  std::copy_n(batch.forced_experts.data() + first * k, product(n_, r.n_chosen), choice.experts);
+  route_forced(compute_, spec, logits, n_, choice);
+}
+
+// Tokens are gathered by expert, so that each expert's weights are read once; a slot is one (token, expert) pair.
+void Forward::run_experts(const PackedLayer& layer, const std::int32_t* experts, const float* weights) {
+  const RouterConfig& r = config_.router;
+  const std::int64_t n_slots = n_ * r.n_chosen, inner = config_.moe_intermediate_size,
+                     hidden = config_.hidden_size;
+  std::vector<std::int32_t> begin(static_cast<std::size_t>(r.n_experts) + 1, 0);
+  for (std::int64_t i = 0; i < n_slots; ++i) ++begin[static_cast<std::size_t>(experts[i]) + 1];
+  for (std::size_t e = 1; e < begin.size(); ++e) begin[e] += begin[e - 1];
+  std::vector<std::int32_t> next(begin.begin(), begin.end() - 1);
+  slot_rows_.resize(static_cast<std::size_t>(n_slots));
+  slots_.resize(static_cast<std::size_t>(n_slots));
+  for (std::int64_t i = 0; i < n_slots; ++i) {
+    const std::int32_t slot = next[static_cast<std::size_t>(experts[i])]++;
+    slots_[static_cast<std::size_t>(i)] = slot;
+    slot_rows_[static_cast<std::size_t>(slot)] = static_cast<std::int32_t>(i / r.n_chosen);
+  }
+  float* gate_up = at_least(gate_up_, n_slots, 2 * inner);
+  float* h = at_least(inner_, n_slots, inner);
+  float* out = at_least(expert_out_, n_slots, hidden);
+  std::vector<MatmulJob> up, down;
+  for (std::size_t e = 0; e + 1 < begin.size(); ++e) {
+    const std::int64_t first = begin[e], n = begin[e + 1] - first;
+    if (n == 0) continue;
+    const PackedMlp& expert = layer.experts[e];
+    up.push_back({.w = expert.gate_up.matrix,
+                  .x = normed_.data(),
+                  .rows = slot_rows_.data() + first,
+                  .n_tokens = n,
+                  .x_stride = hidden,
+                  .y = gate_up + first * 2 * inner,
+                  .y_stride = 2 * inner});
+    down.push_back({.w = expert.down.matrix,
+                    .x = h + first * inner,
+                    .rows = nullptr,
+                    .n_tokens = n,
+                    .x_stride = inner,
+                    .y = out + first * hidden,
+                    .y_stride = hidden});
+  }
+  matmul_group(compute_, up.data(), static_cast<std::int64_t>(up.size()));
+  silu_mul_halves(compute_, gate_up, n_slots, inner, h);
+  matmul_group(compute_, down.data(), static_cast<std::int64_t>(down.size()));
+  combine_experts(compute_, out, slots_.data(), weights, n_, r.n_chosen, hidden, out_.data());
+}
+
+void Forward::mixture(const Batch& batch, const PackedLayer& layer, std::int64_t moe_layer) {
+  const ModelConfig& c = config_;
+  choose_experts(batch, layer, moe_layer);
+  const std::size_t first = product(moe_layer, n_) * static_cast<std::size_t>(c.router.n_chosen);
+  run_experts(layer, routing_.experts.data() + first, routing_.weights.data() + first);
+  if (c.shared_intermediate_size == 0) return;
+  float* shared = at_least(shared_, n_, c.hidden_size);
+  mlp(layer.shared, c.shared_intermediate_size, shared);
+  if (!c.shared_gate) return add(compute_, shared, n_, c.hidden_size, out_.data());
+  float* gate = at_least(router_logits_, n_, 1);
+  linear(layer.shared_gate, normed_.data(), c.hidden_size, gate);
+  apply(compute_, Function::sigmoid, gate, n_, gate);
+  for_rows(compute_.pool, n_, [&](std::int64_t row) {
+    compute_.kernels.add_scaled(gate[row], shared + row * c.hidden_size, c.hidden_size,
+                                out_.data() + row * c.hidden_size);
+  });
+}
+
+Status Forward::run(const Batch& batch, const PageStore& pages) {
+  n_ = batch.n_rows();
+  ASSAY_CHECK(n_ > 0 && batch.positions.size() == batch.ids.size());
+  const std::int64_t moe_layers = config_.n_moe_layers(), hidden = config_.hidden_size;
+  const std::size_t decisions = product(moe_layers, n_),
+                    k = static_cast<std::size_t>(config_.router.n_chosen);
+  ASSAY_CHECK(batch.forced_experts.empty() || batch.forced_experts.size() == decisions * k);
+  routing_.experts.resize(decisions * k);
+  routing_.weights.resize(decisions * k);
+  routing_.margins.resize(decisions);
+  at_least(normed_, n_, hidden);
+  at_least(out_, n_, hidden);
+  ASSAY_OK(embed(batch));
+  place_rotations(batch);
+  std::int64_t moe_layer = 0;
+  for (std::size_t i = 0; i < weights_.layers.size(); ++i) {
+    const PackedLayer& layer = weights_.layers[i];
+    place_pages(batch, pages, static_cast<std::int64_t>(i));
+    attention(batch, layer, config_.layers[i].window);
+    rms_norm(compute_, x_.data(), layer.post_norm.data(), n_, hidden,
+             static_cast<float>(config_.rms_norm_eps), normed_.data());
+    config_.layers[i].is_moe ? mixture(batch, layer, moe_layer++)
+                             : mlp(layer.dense, config_.intermediate_size, out_.data());
+    add(compute_, out_.data(), n_, hidden, x_.data());
+  }
+  ASSAY_CHECK(moe_layer == moe_layers);
+  return {};
+}
+
+void Forward::head(std::span<const std::int32_t> rows, const LogitSink& sink) {
+  const std::int64_t hidden = config_.hidden_size, vocab = config_.vocab_size,
+                     step = std::max<std::int64_t>(1, kHeadFloats / vocab);
+  const auto total = static_cast<std::int64_t>(rows.size());
+  for (std::int64_t first = 0; first < total; first += step) {
+    const std::int64_t n = std::min(step, total - first);
+    float* x = at_least(head_rows_, n, hidden);
+    for (std::int64_t i = 0; i < n; ++i) {
+      const std::int32_t row = rows[static_cast<std::size_t>(first + i)];
+      ASSAY_CHECK(row >= 0 && row < n_);
+      std::copy_n(x_.data() + row * hidden, hidden, x + i * hidden);
+    }
+    rms_norm(compute_, x, weights_.norm.data(), n, hidden, static_cast<float>(config_.rms_norm_eps), x);
+    float* logits = at_least(logits_, n, vocab);
+    matmul(compute_, weights_.head.matrix, x, n, logits);
+    sink(first, n, logits);
+  }
+}
+
+}  // namespace assay

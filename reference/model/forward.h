@@ -1,0 +1,80 @@
+// One pass of a batch through all layers, layer by layer, in the canonical f32 arithmetic of kernels/contract.h. Nothing here depends
+// on how tokens were put into batches, so neither do the results.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "reference/model/batch.h"
+#include "reference/model/packed_weights.h"
+
+namespace assay {
+
+// The routers' decisions of a batch.
+struct BatchRouting {
+  std::vector<std::int32_t> experts;  // (n_moe_layers, n_rows, n_chosen), ascending
+  std::vector<float> weights;         // the same shape
+  std::vector<double> margins;        // (n_moe_layers, n_rows)
+};
+
+class Forward {
+ public:
+  // All three outlive it.
+  Forward(const ModelFiles& files, const PackedModel& weights, const Compute& compute);
+
+  // Floats of a page of one layer.
+  std::int64_t page_floats_per_layer() const;
+
+  // Computes the hidden state of every row; keys and values go to `pages`, which the segments name. The state stays here until
+  // the next call.
+  Status run(const Batch& batch, const PageStore& pages);
+
+  // Logits of some rows of the last batch, in slices: sink(first, n, logits) with logits (n, vocab_size) of rows[first, first + n).
+  using LogitSink = std::function<void(std::int64_t first, std::int64_t n, const float* logits)>;
+  void head(std::span<const std::int32_t> rows, const LogitSink& sink);
+
+  const BatchRouting& routing() const { return routing_; }
+
+ private:
+  Status embed(const Batch& batch);
+  void place_rotations(const Batch& batch);
+  void place_pages(const Batch& batch, const PageStore& pages, std::int64_t layer);
+  void project_latent(const PackedLayer& layer);
+  void project_grouped(const PackedLayer& layer);
+  void store(const Batch& batch);
+  void store_row(std::int64_t row, float* page, std::int64_t slot, float* scratch) const;
+  void attend(const Batch& batch, std::int64_t window);
+  void attention(const Batch& batch, const PackedLayer& layer, std::int64_t window);
+  void mlp(const PackedMlp& weights, std::int64_t inner, float* y);
+  void choose_experts(const Batch& batch, const PackedLayer& layer, std::int64_t moe_layer);
+  void run_experts(const PackedLayer& layer, const std::int32_t* experts, const float* weights);
+  void mixture(const Batch& batch, const PackedLayer& layer, std::int64_t moe_layer);
+  void linear(const PackedLinear& w, const float* x, std::int64_t x_stride, float* y) const;
+
+  const ModelFiles& files_;
+  const ModelConfig& config_;
+  const PackedModel& weights_;
+  Compute compute_;
+  AttentionShape shape_;
+  std::vector<double> frequencies_;  // (rope_dim / 2)
+  double gain_ = 1;
+  std::vector<float> cos_table_, sin_table_;  // (positions seen so far, rope_dim / 2)
+
+  std::int64_t n_ = 0;             // rows of the batch
+  std::vector<float> x_, normed_;  // (n, hidden)
+  std::vector<float> inputs_;      // (n, outputs of PackedLayer::inputs)
+  std::vector<float> q_, kv_,
+      context_;                   // (n, heads * key_dim), (n, heads * (nope + v)), (n, heads * value_dim)
+  std::vector<float> cos_, sin_;  // (n, rope_dim / 2)
+  std::vector<float> gate_up_, inner_, out_, shared_;
+  std::vector<float> router_logits_, expert_out_;
+  std::vector<std::int32_t> slot_rows_, slots_;
+  std::vector<const float*> page_pointers_;  // of all segments, one after the other
+  std::vector<std::size_t> first_page_;      // (n_segments)
+  std::vector<AttentionQuery> queries_;
+  BatchRouting routing_;
+  std::vector<float> head_rows_, logits_;
+};
+
+}  // namespace assay

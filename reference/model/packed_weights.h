@@ -1,0 +1,52 @@
+// The engine's weights: every matrix packed into panels once, as it is read; matrices that take the same input are packed as one.
+#pragma once
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernels/contract.h"
+#include "reference/model/model_files.h"
+
+namespace assay {
+
+struct PackedLinear {  // y = W x + b
+  PackedMatrix matrix;
+  std::vector<float> bias;  // (n_out) or empty
+  struct Free {
+    void operator()(void* p) const { std::free(p); }
+  };
+  std::unique_ptr<void, Free> memory;  // of the panels, 64-byte aligned
+  bool empty() const { return matrix.n_out == 0; }
+};
+
+struct PackedMlp {
+  PackedLinear gate_up;  // (2 inner, hidden): gate first
+  PackedLinear down;     // (hidden, inner)
+};
+
+struct PackedLayer {
+  std::vector<float> input_norm, post_norm;
+  std::vector<float> q_norm, k_norm;       // grouped, where the family has them
+  std::vector<float> q_a_norm, kv_a_norm;  // latent
+  PackedLinear inputs;     // all that reads the normed hidden state: q, k, v; latent: q_a (or q), kv_a
+  PackedLinear q_b, kv_b;  // latent
+  PackedLinear o;
+  PackedMlp dense, shared;
+  PackedLinear router, shared_gate;
+  std::vector<float> correction;  // (n_experts) or empty
+  std::vector<PackedMlp> experts;
+};
+
+struct PackedModel {
+  std::vector<PackedLayer> layers;
+  std::vector<float> norm;
+  PackedLinear head;
+  std::uint64_t bytes = 0;  // of all panels
+};
+
+// Reads and packs everything; pages of the mapping are released as they are packed. BF16 matrices stay BF16 (the same values, half
+// the bytes), all others become f32 under `recipe`.
+Result<PackedModel> pack_model(const ModelFiles& files, Recipe recipe);
+
+}  // namespace assay
