@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
@@ -234,6 +235,50 @@ Result<std::vector<double>> load_f64(const Checkpoint& checkpoint, std::string_v
   }
   ASSAY_TRY(const std::vector<float> narrow, load_f32(checkpoint, name, shape, recipe, block));
   return std::vector<double>(narrow.begin(), narrow.end());
+}
+
+Status load_row_scales(const Checkpoint& checkpoint, const TensorView& view, std::int64_t first,
+                       std::int64_t n, std::span<float> out, BlockSize block) {
+  ASSAY_CHECK(!view.shape.empty() && first >= 0 && n >= 0 && n <= view.shape[0] - first);
+  std::fill(out.begin(), out.end(), 1.0F);
+  if (!is_fp8_matrix(view.format)) return {};
+  ASSAY_TRY(const TensorView* scale, find_scale(checkpoint, view, block));
+  const std::int64_t cols = view.shape[1];
+  ASSAY_CHECK(out.size() == static_cast<std::size_t>(n * cols));
+  for (std::int64_t row = 0; row < n; ++row) {
+    const std::int64_t scale_row = (first + row) / block.rows * scale->shape[1];
+    for (std::int64_t c = 0; c < cols; ++c) {
+      out[static_cast<std::size_t>(row * cols + c)] = scale_at(*scale, scale_row + c / block.cols);
+    }
+  }
+  return {};
+}
+
+double half_step(Format format, double scale, double value) {
+  struct Grid {
+    int mantissa_bits, smallest_exponent;
+  };
+  const auto grid = [&]() -> Grid {
+    switch (format) {
+      case Format::F32:
+        return {23, -126};
+      case Format::BF16:
+        return {7, -126};
+      case Format::F16:
+        return {10, -14};
+      case Format::F8_E4M3:
+        return {3, -6};
+      case Format::F8_E5M2:
+        return {2, -14};
+      default:
+        return {60, -1000};
+    }
+  }();
+  if (grid.mantissa_bits == 60 || !(scale > 0) || !std::isfinite(value)) return 0;
+  const double units = std::abs(value) / scale;
+  const int exponent =
+      units > 0 ? std::max(std::ilogb(units), grid.smallest_exponent) : grid.smallest_exponent;
+  return std::ldexp(scale, exponent - grid.mantissa_bits - 1);
 }
 
 }  // namespace assay

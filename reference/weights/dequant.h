@@ -58,4 +58,12 @@ Result<std::vector<double>> load_f64(const Checkpoint& checkpoint, std::string_v
 Status load_rows_f32(const Checkpoint& checkpoint, const TensorView& view, std::int64_t first, std::int64_t n,
                      std::span<float> out, Recipe recipe = Recipe::dequant_f32, BlockSize block = {});
 
+// The scale that multiplies each of those elements: 1 where the format has none.
+Status load_row_scales(const Checkpoint& checkpoint, const TensorView& view, std::int64_t first,
+                       std::int64_t n, std::span<float> out, BlockSize block = {});
+
+// Half the distance between neighbouring numbers of `format` times `scale` around `value`: what rounding to nearest can
+// have moved it by. 0 for F64.
+double half_step(Format format, double scale, double value);
+
 }  // namespace assay
