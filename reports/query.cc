@@ -2,7 +2,7 @@
 
 #include "reports/query_rows.h"
 
-namespace assay {
+namespace assay::shown {
 
 char verdict_letter(const std::string& verdict) {
   if (verdict == "reproduced") return 'R';
@@ -212,4 +212,4 @@ Result<std::vector<EventRow>> event_rows(const Database& database, int limit) {
   });
 }
 
-}  // namespace assay
+}  // namespace assay::shown

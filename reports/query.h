@@ -12,6 +12,7 @@
 #include "reports/database.h"
 
 namespace assay {
+inline namespace shown {  // rows as they are shown; what is written has types of its own
 
 using Id = std::int64_t;
 using MaybeId = std::optional<Id>;
@@ -230,4 +231,5 @@ Result<std::vector<EventRow>> event_rows(const Database& database, int limit = 1
 // readers.
 char verdict_letter(const std::string& verdict);
 
+}  // namespace shown
 }  // namespace assay

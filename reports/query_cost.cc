@@ -1,7 +1,7 @@
 // Cost bills and kernel measurements as rows.
 #include "reports/query_rows.h"
 
-namespace assay {
+namespace assay::shown {
 namespace {
 
 CostRow read_cost(Columns& in) {
@@ -88,4 +88,4 @@ Result<std::vector<KernelRow>> kernel_rows(const Database& database) {
   return collect<KernelRow>(database, kSql, read_kernel);
 }
 
-}  // namespace assay
+}  // namespace assay::shown

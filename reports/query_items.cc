@@ -5,7 +5,7 @@
 
 #include "reports/query_rows.h"
 
-namespace assay {
+namespace assay::shown {
 namespace {
 
 constexpr std::string_view kItemColumns = R"(
@@ -159,4 +159,4 @@ Result<std::vector<TokenRow>> token_rows(const Database& database, Id continuati
   });
 }
 
-}  // namespace assay
+}  // namespace assay::shown

@@ -7,7 +7,7 @@
 
 #include "reports/query.h"
 
-namespace assay {
+namespace assay::shown {
 
 // Reads a row's columns from left to right, so that a row's reader follows its SELECT.
 class Columns {
@@ -55,4 +55,4 @@ Result<std::vector<T>> collect(const Database& database, std::string_view sql, c
   return collect<T>(statement, read);
 }
 
-}  // namespace assay
+}  // namespace assay::shown

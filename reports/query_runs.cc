@@ -7,12 +7,13 @@
 #include "reports/query_rows.h"
 #include "reports/run_score.h"
 
-namespace assay {
+namespace assay::shown {
 namespace {
 
 // What the score of a run hangs on besides its items.
 struct RunBasis {
-  bool ratio = false;  // bits_per_byte, total bits over total bytes
+  enum class Mean : std::uint8_t { items, ratio, subsets };
+  Mean mean = Mean::items;
   bool greedy = true;  // one fixed answer an item
 };
 
@@ -74,7 +75,9 @@ RunRow read_run(Columns& in, RunBasis& basis) {
   row.suite_digest = in.text();
   row.protocol_digest = in.text();
   const std::string definition = in.text();
-  basis.ratio = row.metric == "bits_per_byte" && !json_member_is(definition, "aggregation", "macro");
+  const bool bits = row.metric == "bits_per_byte";
+  if (bits && json_member_is(definition, "aggregation", "micro")) basis.mean = RunBasis::Mean::ratio;
+  if (!bits && json_member_is(definition, "aggregation", "macro")) basis.mean = RunBasis::Mean::subsets;
   basis.greedy = !samples_at_random(row.sampling_json);
   return row;
 }
@@ -99,7 +102,7 @@ constexpr std::string_view kRunSql = R"(
 // Values in the order of the suite, so that sums round alike everywhere. Several samples of an item give the
 // variance of their mean: p (1 - p) / (m - 1).
 constexpr std::string_view kMeanSql = R"(
-  SELECT coalesce(r.score, r.correct), 1.0, i.cluster,
+  SELECT coalesce(r.score, r.correct), 1.0, i.cluster, i.subset,
          (SELECT CASE WHEN count(s.correct) > 1
                  THEN avg(s.correct) * (1 - avg(s.correct)) / (count(s.correct) - 1) ELSE 0.0 END
           FROM main.sample s WHERE s.item_result_id = r.id)
@@ -107,12 +110,13 @@ constexpr std::string_view kMeanSql = R"(
   WHERE r.run_id = ?1 AND coalesce(r.score, r.correct) IS NOT NULL ORDER BY i.ordinal, r.id)";
 
 constexpr std::string_view kRatioSql = R"(
-  SELECT -sum(c.logprob_nats), sum(c.bytes), i.cluster, 0.0
+  SELECT -sum(c.logprob_nats), sum(c.bytes), i.cluster, i.subset, 0.0
   FROM main.item_result r JOIN main.continuation c ON c.item_result_id = r.id
   LEFT JOIN main.item i ON i.id = r.item_id
   WHERE r.run_id = ?1 GROUP BY r.id ORDER BY i.ordinal, r.id)";
 
-Result<RunScore> recompute(const Database& database, Id run_id, bool ratio) {
+Result<RunScore> recompute(const Database& database, Id run_id, RunBasis::Mean mean) {
+  const bool ratio = mean == RunBasis::Mean::ratio;
   ASSAY_TRY(Statement statement, database.prepare(ratio ? kRatioSql : kMeanSql));
   statement.bind(1, run_id);
   const auto read = [ratio](Columns& in) {
@@ -120,17 +124,20 @@ Result<RunScore> recompute(const Database& database, Id run_id, bool ratio) {
     item.value = in.real() / (ratio ? std::numbers::ln2 : 1.0);  // nats to bits
     item.weight = in.real();
     item.cluster = in.text();
+    item.subset = in.text();
     item.variance_within = in.real();
     return item;
   };
   ASSAY_TRY(const std::vector<ItemValue> values, collect<ItemValue>(statement, read, 10'000'000));
+  if (mean == RunBasis::Mean::subsets) return score_of_subset_means(values);
   return ratio ? score_of_ratio(values) : score_of_mean(values);
 }
 
 Status add_score(const Database& database, RunRow& row, const RunBasis& basis) {
-  ASSAY_TRY(RunScore score, recompute(database, row.id, basis.ratio));
-  if (basis.ratio && score.n == 0) {  // replayed values without their log-probabilities
-    ASSAY_TRY(score, recompute(database, row.id, false));
+  ASSAY_TRY(RunScore score, recompute(database, row.id, basis.mean));
+  if (basis.mean == RunBasis::Mean::ratio &&
+      score.n == 0) {  // replayed values without their log-probabilities
+    ASSAY_TRY(score, recompute(database, row.id, RunBasis::Mean::items));
   }
   row.n = score.n;
   row.score = score.score;
@@ -190,4 +197,4 @@ Result<std::vector<SubsetRow>> subset_rows(const Database& database, Id run_id) 
   });
 }
 
-}  // namespace assay
+}  // namespace assay::shown

@@ -105,4 +105,27 @@ RunScore score_of_ratio(const std::vector<ItemValue>& values) {
   return score;
 }
 
+RunScore score_of_subset_means(const std::vector<ItemValue>& values) {
+  std::map<std::string, std::vector<ItemValue>> subsets;
+  for (const ItemValue& item : values) subsets[item.subset].push_back(item);
+  RunScore score;
+  score.n = static_cast<std::int64_t>(values.size());
+  if (subsets.empty()) return score;
+  const auto n = static_cast<double>(subsets.size());
+  double sum = 0, population = 0, fixed = 0;
+  bool known = true;
+  for (const auto& [name, part] : subsets) {
+    const RunScore of_part = score_of_mean(part);
+    sum += *of_part.score;
+    known = known && of_part.se_population.has_value();
+    population += std::pow(of_part.se_population.value_or(0), 2);
+    fixed += std::pow(of_part.se_fixed.value_or(0), 2);
+  }
+  score.score = sum / n;
+  score.se_fixed = std::sqrt(fixed) / n;
+  if (known) score.se_population = std::sqrt(population) / n;
+  set_normal(score);
+  return score;
+}
+
 }  // namespace assay

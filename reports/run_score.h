@@ -13,6 +13,7 @@ struct ItemValue {
   double value = 0;            // mean metrics: the item's value; ratio metrics: the numerator, such as bits
   double weight = 1;           // ratio metrics: the denominator, such as bytes
   std::string cluster;         // items of one stem share it; empty: the item stands alone
+  std::string subset;          // its sub-task, for means over sub-tasks
   double variance_within = 0;  // of the item's mean over its own samples; 0 for one greedy answer
 };
 
@@ -32,5 +33,8 @@ RunScore score_of_mean(const std::vector<ItemValue>& values);
 // Σ value / Σ weight, with the linearised error of a ratio over items: residuals (v - ratio w) / mean weight
 // in the formula above.
 RunScore score_of_ratio(const std::vector<ItemValue>& values);
+
+// The mean of the sub-tasks' means; their errors are independent. Intervals as in score_of_mean, normal.
+RunScore score_of_subset_means(const std::vector<ItemValue>& values);
 
 }  // namespace assay

@@ -38,13 +38,14 @@ std::string tip(const KernelRow& row) {
 }
 
 struct Bounds {
-  double x_low = 1e300, x_high = 0, y_low = 1e300, y_high = 0, bytes_high = 0;
+  double x_low = 1e300, x_high = 0, y_low = 1e300, y_high = 0, bytes_high = 0, flops_high = 0;
 };
 
 Bounds bounds_of(const std::vector<KernelRow>& rows) {
   Bounds b;
   for (const KernelRow& row : rows) {
     b.bytes_high = std::max(b.bytes_high, row.bytes_per_s.value_or(0));
+    b.flops_high = std::max(b.flops_high, row.flops_per_s.value_or(0));
     if (!is_plottable(row)) continue;
     b.x_low = std::min(b.x_low, *row.intensity_flops_per_byte);
     b.x_high = std::max(b.x_high, *row.intensity_flops_per_byte);
@@ -56,15 +57,15 @@ Bounds bounds_of(const std::vector<KernelRow>& rows) {
 
 // The roof: bandwidth times intensity up to the ridge, then flat. Both from the highest rates in the rows themselves.
 void draw_roof(PlotScene& scene, const Axis& x, const Axis& y, const Bounds& b) {
-  if (!(b.bytes_high > 0) || !(b.y_high > 0)) return;
-  const double ridge = std::clamp(b.y_high / b.bytes_high, x.low(), x.high());
+  if (!(b.bytes_high > 0) || !(b.flops_high > 0)) return;
+  const double ridge = std::clamp(b.flops_high / b.bytes_high, x.low(), x.high());
   const double start = std::max(x.low(), y.low() / b.bytes_high);
   if (start < ridge) {
     scene.elements.push_back(Line{x.pixel(start), y.pixel(start * b.bytes_high), x.pixel(ridge),
                                   y.pixel(ridge * b.bytes_high), 1.5, Ink::axis, true});
   }
-  scene.elements.push_back(
-      Line{x.pixel(ridge), y.pixel(b.y_high), x.pixel(x.high()), y.pixel(b.y_high), 1.5, Ink::axis, true});
+  scene.elements.push_back(Line{x.pixel(ridge), y.pixel(b.flops_high), x.pixel(x.high()),
+                                y.pixel(b.flops_high), 1.5, Ink::axis, true});
 }
 
 }  // namespace
@@ -76,7 +77,7 @@ PlotScene roofline_plot(const std::vector<KernelRow>& rows, double width) {
   scene.height = kTop + kHeight + kAxisHeight;
   const Bounds b = bounds_of(rows);
   const Axis x = Axis::logarithmic(b.x_low / 2, b.x_high * 2, kLeft, scene.width - kRight);
-  const Axis y = Axis::logarithmic(b.y_low / 2, b.y_high * 2, kTop + kHeight, kTop);
+  const Axis y = Axis::logarithmic(b.y_low / 2, std::max(b.y_high, b.flops_high) * 2, kTop + kHeight, kTop);
   draw_horizontal(scene, x, kTop, kTop + kHeight, "floating-point operations per byte, logarithmic");
   draw_vertical(scene, y, kLeft, scene.width - kRight,
                 "FLOP/s, logarithmic; dashed: highest rates measured here");

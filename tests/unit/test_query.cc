@@ -115,8 +115,13 @@ TEST_CASE("query: a score of plain proportions has Wilson's interval, and no ite
   CHECK(*score.se_population == Approx(std::sqrt(0.25 * 0.75 / 19)).epsilon(1e-12));
   CHECK_FALSE(score_of_mean({}).score.has_value());
   CHECK_FALSE(score_of_ratio({}).score.has_value());
-  const RunScore one =
-      score_of_mean({ItemValue{.value = 1, .weight = 1, .cluster = "", .variance_within = 0}});
+  std::vector<ItemValue> parts(4);
+  for (std::size_t i = 0; i < 3; ++i) parts[i].value = i == 0 ? 0 : 1, parts[i].subset = "a";
+  parts[3].value = 0, parts[3].subset = "b";
+  CHECK(*score_of_subset_means(parts).score == Approx(1.0 / 3));        // (2/3 + 0) / 2
+  CHECK_FALSE(score_of_subset_means(parts).se_population.has_value());  // one item: its error is not known
+  CHECK_FALSE(score_of_subset_means({}).score.has_value());
+  const RunScore one = score_of_mean({ItemValue{.value = 1}});
   CHECK(*one.score == 1);
   CHECK_FALSE(one.se_population.has_value());
 }
