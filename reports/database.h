@@ -51,7 +51,9 @@ class Statement {
 
   int columns() const;
   std::string_view column_name(int column) const;
-  bool is_null(int column) const;
+  enum class Kind : std::uint8_t { null, integer, real, text };
+  Kind kind(int column) const;  // of the stored value; a BLOB counts as text
+  bool is_null(int column) const { return kind(column) == Kind::null; }
   std::int64_t integer(int column) const;
   double real(int column) const;
   std::string text(int column) const;

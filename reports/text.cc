@@ -138,9 +138,13 @@ std::string escape_xml(std::string_view text) {
 }
 
 std::string escape_markdown(std::string_view text) {
-  constexpr std::string_view kSpecial = "|*_`[]<>#\\";
+  constexpr std::string_view kSpecial = "|*_`[]#\\";
   std::string out;
   for (const char c : display_text(text, kShownChars, false)) {
+    if (c == '<' || c == '>' || c == '&') {
+      out += c == '<' ? "&lt;" : c == '>' ? "&gt;" : "&amp;";
+      continue;
+    }
     if (kSpecial.find(c) != std::string_view::npos) out += '\\';
     out += c;
   }

@@ -16,9 +16,8 @@ std::string display_text(std::string_view text, std::size_t max_chars = kShownCh
 std::string short_text(std::string_view text,
                        std::size_t max_chars);  // one line, ends in "…" where it was cut
 
-std::string escape_xml(std::string_view text);  // display_text, then & < > " ' escaped: for HTML and SVG
-std::string escape_markdown(
-    std::string_view text);  // one line; | * _ ` [ ] < > # \ escaped: for a table cell
+std::string escape_xml(std::string_view text);       // display_text, then & < > " ' escaped: for HTML and SVG
+std::string escape_markdown(std::string_view text);  // one line, for a table cell; HTML becomes entities
 std::string escape_csv(
     std::string_view
         text);  // quoted where needed; a leading = + - @ gets ' before it: no spreadsheet formula

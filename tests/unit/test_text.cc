@@ -30,7 +30,7 @@ TEST_CASE("text: what is long is cut and says so") {
 
 TEST_CASE("text: escapes for HTML, Markdown and CSV") {
   CHECK(escape_xml("<a href=\"x\" b='y'>&") == "&lt;a href=&quot;x&quot; b=&#39;y&#39;&gt;&amp;");
-  CHECK(escape_markdown("a|b\n`c` [d](e) <f> #") == "a\\|b \\`c\\` \\[d\\](e) \\<f\\> \\#");
+  CHECK(escape_markdown("a|b\n`c` [d](e) <f> #") == "a\\|b \\`c\\` \\[d\\](e) &lt;f&gt; \\#");
   CHECK(escape_csv("plain") == "plain");
   CHECK(escape_csv("a,\"b\"\nc") == "\"a,\"\"b\"\"\nc\"");
   CHECK(escape_csv("=1+1") == "'=1+1");
