@@ -54,6 +54,7 @@ Result<ExtractorLink> parse_link(const Json& entry, std::string_view file) {
   ASSAY_TRY(link.function, fields.text("function"));
   ASSAY_TRY(link.pattern, fields.text("pattern", ""));
   ASSAY_TRY(link.fallback, fields.flag("fallback", false));
+  ASSAY_TRY(link.only_model, fields.text("only_model", ""));
   ASSAY_OK(fields.finish());
   ASSAY_OK(check_extractor(link, file));
   return link;

@@ -195,8 +195,10 @@ Status check_extractor(const ExtractorLink& link, std::string_view file) {
   return {};
 }
 
-std::optional<Extracted> extract(const std::vector<ExtractorLink>& chain, std::string_view output) {
+std::optional<Extracted> extract(const std::vector<ExtractorLink>& chain, std::string_view output,
+                                 std::string_view model) {
   for (const auto& link : chain) {
+    if (model.find(link.only_model) == std::string_view::npos) continue;
     const Function* function = find_function(link.function);
     ASSAY_CHECK(function != nullptr);
     auto found = function->run(output, link.pattern);

@@ -38,6 +38,8 @@ struct Extracted {
 };
 
 // No value: no link of the chain found anything. An empty answer counts as nothing found.
-std::optional<Extracted> extract(const std::vector<ExtractorLink>& chain, std::string_view output);
+// `model` is who wrote it, for links that are there for some models only.
+std::optional<Extracted> extract(const std::vector<ExtractorLink>& chain, std::string_view output,
+                                 std::string_view model = {});
 
 }  // namespace assay

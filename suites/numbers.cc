@@ -24,19 +24,22 @@ std::size_t number_end(std::string_view text, std::size_t at) {
   return at;
 }
 
+// $ % and commas are taken off, TeX's \$ \% and \! too, and blanks at the ends; blanks inside stay and make it no number.
 std::string strip(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (c == '$' || c == '%' || c == ',' || c == ' ' || c == '\t' || c == '\n' || c == '\r') continue;
-    if (c == '\\' && i + 1 < text.size() &&
-        (text[i + 1] == '$' || text[i + 1] == '%' || text[i + 1] == '!')) {
-      i += text[i + 1] == '!' ? 1 : 0;  // TeX: \$ \% and the negative space of 1{,}\!000
+    const char c = text[i], next = i + 1 < text.size() ? text[i + 1] : '\0';
+    if (c == '$' || c == '%' || c == ',') continue;
+    if (c == '\\' && (next == '$' || next == '%' || next == '!')) {
+      ++i;
       continue;
     }
     out += c;
   }
-  return out;
+  constexpr std::string_view kBlanks = " \t\r\n";
+  const auto begin = out.find_first_not_of(kBlanks);
+  return begin == std::string::npos ? std::string()
+                                    : out.substr(begin, out.find_last_not_of(kBlanks) - begin + 1);
 }
 
 // "[-]digits[.digits]" without leading or final zeros; no value otherwise.

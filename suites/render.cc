@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 
 namespace assay {
@@ -24,11 +25,18 @@ Result<std::string> expand_options(const Scope& scope) {
   return lines;
 }
 
+// "abstract_algebra" as it is written in a sentence.
+std::string words_of(std::string name) {
+  std::replace(name.begin(), name.end(), '_', ' ');
+  return name;
+}
+
 Result<std::string> value_of(std::string_view name, const Scope& scope) {
   const bool has_option = scope.option >= 0 && scope.option < static_cast<int>(scope.item.options.size());
   if (name == "option" && has_option) return scope.item.options[static_cast<std::size_t>(scope.option)];
   if (name == "letter" && has_option) return std::string(1, static_cast<char>('A' + scope.option));
   if (name == "options" && !scope.option_line.empty()) return expand_options(scope);
+  if (name == "subset_words") return words_of(scope.item.subset);
   if (const auto value = scope.item.field(name)) return std::string(*value);
   return Error{.code = Code::bad_value,
                .message = "a template names a field that the item does not have",

@@ -47,13 +47,23 @@ Verdict same_exact_number(std::string_view answer, std::string_view gold) {
 
 // The number that a sentence begins with decides where the whole is no number ("18 dollars").
 Verdict same_loose_number(std::string_view answer, std::string_view gold) {
-  if (same_exact_number(answer, gold).value_or(false)) return true;
+  if (const auto same = same_number(answer, gold)) return same;
+  if (trimmed(answer) == trimmed(gold)) return true;
   const auto first = [](std::string_view text) {
     const auto span = find_number(text, false);
     return span ? text.substr(span->begin, span->size) : std::string_view{};
   };
-  if (first(gold).empty()) return trimmed(answer) == trimmed(gold);
   return same_number(first(answer), first(gold)).value_or(false);
+}
+
+Verdict same_bare(std::string_view answer, std::string_view gold) {
+  const auto bare = [](std::string_view text) {
+    std::string out = trimmed(text);
+    std::erase_if(out, [](char c) { return c == '$' || c == ','; });
+    if (out.ends_with('.')) out.pop_back();
+    return out;
+  };
+  return bare(answer) == bare(gold);
 }
 
 Verdict same_text(std::string_view answer, std::string_view gold) { return trimmed(answer) == trimmed(gold); }
@@ -84,8 +94,9 @@ struct Equality {
 };
 
 constexpr Equality kEqualities[] = {
-    {"integer", same_integer},           {"literal", same_literal}, {"number", same_exact_number},
-    {"number-loose", same_loose_number}, {"text", same_text},       {"text-folded", same_folded},
+    {"integer", same_integer},    {"literal", same_literal},           {"number", same_exact_number},
+    {"number-bare", same_bare},   {"number-loose", same_loose_number}, {"text", same_text},
+    {"text-folded", same_folded},
 };
 
 // What the log-likelihood of option i is divided by.
@@ -194,10 +205,11 @@ ItemScore score_choice(const Protocol& protocol, const Item& item, std::span<con
   return score;
 }
 
-ItemScore score_output(const Protocol& protocol, const Item& item, std::string_view output) {
+ItemScore score_output(const Protocol& protocol, const Item& item, std::string_view output,
+                       std::string_view model) {
   ASSAY_CHECK(protocol.kind == ProtocolKind::generate);
   ItemScore score;
-  const auto found = extract(protocol.extractors, protocol.primer + std::string(output));
+  const auto found = extract(protocol.extractors, protocol.primer + std::string(output), model);
   if (found) {
     score.extracted = found->answer;
     score.extractor = found->by;

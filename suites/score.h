@@ -18,7 +18,8 @@ namespace assay {
 //   integer        both are integers of the same value, leading zeros and + aside
 //   literal        Python literals equal up to blanks, quotes and the last digits' zeros (crux)
 //   number         the same number: $ , % and blanks taken off, fractions and decimals compared exactly
-//   number-loose   as `number`, or the first numbers in both are equal
+//   number-bare    the same text once $ , and a final full stop are taken off
+//   number-loose   as `number` where both are numbers; else the same text, or the first numbers in both are equal
 //   text           equal after trimming blanks
 //   text-folded    likewise, ASCII case and runs of blanks aside
 const std::vector<std::string_view>& equality_names();
@@ -51,7 +52,8 @@ struct ItemScore {
 // option without blanks before it.
 ItemScore score_choice(const Protocol& protocol, const Item& item, std::span<const OptionScore> options);
 // `output` is what the model wrote, without the primer, which is put before it here.
-ItemScore score_output(const Protocol& protocol, const Item& item, std::string_view output);
+ItemScore score_output(const Protocol& protocol, const Item& item, std::string_view output,
+                       std::string_view model = {});
 ItemScore score_rolling(const Protocol& protocol, const Item& item, double logprob_nats, std::int64_t tokens);
 
 struct Metric {

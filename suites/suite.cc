@@ -32,15 +32,21 @@ Result<std::string> definition_path(const std::string& name) {
                .got = name};
 }
 
+// A solved example shows its extra fields too: the worked solution.
+void add_example(Sha256& sha, const Item& shown) {
+  sha.add_field(shown.digest());
+  for (const auto& [key, value] : shown.extra) sha.add_field(key).add_field(value);
+}
+
 // Examples shown to every item are fixed here, so they belong to the identity of the protocol.
 std::string protocol_digest(const Suite& suite, const Protocol& protocol) {
   Sha256 sha;
   sha.add_field(protocol.definition_json);
   for (const int index : protocol.fewshot) {
     if (protocol.fewshot_of_subset) {
-      for (const auto& shown : suite.fewshot) sha.add_field(shown.digest());
+      for (const auto& shown : suite.fewshot) add_example(sha, shown);
     } else if (index < static_cast<int>(suite.fewshot.size())) {
-      sha.add_field(suite.fewshot[static_cast<std::size_t>(index)].digest());
+      add_example(sha, suite.fewshot[static_cast<std::size_t>(index)]);
     }
   }
   return sha.hex();
@@ -103,7 +109,6 @@ std::string Item::digest() const {
   Sha256 sha;
   sha.add_field(subset).add_field(question).add_field(passage).add_field(gold).add_field(text);
   for (const auto& option : options) sha.add_field(option);
-  for (const auto& [key, value] : extra) sha.add_field(key).add_field(value);
   return sha.hex();
 }
 

@@ -29,7 +29,7 @@ struct Item {
   // The value of a template's {name}: question, passage, gold, text, subset or an extra field; no value:
   // unknown name.
   std::optional<std::string_view> field(std::string_view name) const;
-  // Digest of everything that is asked and expected.
+  // Digest of what is asked and expected; extra fields are not part of it.
   std::string digest() const;
 };
 
@@ -47,8 +47,9 @@ enum class BosPolicy : std::uint8_t { one, none, tokenizer };
 // finds something wins.
 struct ExtractorLink {
   std::string function;
-  std::string pattern;    // for the functions that take one
-  bool fallback = false;  // answers found by it are counted in the audit as `fallback`
+  std::string pattern;     // for the functions that take one
+  bool fallback = false;   // answers found by it are counted in the audit as `fallback`
+  std::string only_model;  // the link is there only for models whose name holds this; "": for all
 };
 
 struct Protocol {

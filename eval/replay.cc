@@ -1,0 +1,355 @@
+#include "eval/replay.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "base/file.h"
+#include "base/parallel.h"
+#include "base/progress.h"
+#include "base/sha256.h"
+
+namespace assay {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMaxFiles = 100'000;
+constexpr std::string_view kSuffixes[] = {".gz", ".zst", ".zip", ".jsonl", ".json", ".csv"};
+
+using Outputs = std::vector<StoredOutput>;
+
+// What one file holds: the outputs of each model, in the order in which the models appear.
+struct FileContent {
+  std::string path, digest;
+  std::int64_t size_bytes = 0;
+  StoredCounts counts;
+  std::vector<std::pair<std::string, Outputs>> models;
+
+  Outputs& of(const std::string& model) {
+    for (auto& [name, outputs] : models) {
+      if (name == model) return outputs;
+    }
+    return models.emplace_back(model, Outputs{}).second;
+  }
+};
+
+// One result with what the recorder needs beside it.
+struct Scored {
+  ReplayResult result;
+  const Protocol* protocol = nullptr;
+  struct Row {
+    Item item;
+    const StoredOutput* output;
+    ItemScore score;
+  };
+  std::vector<Row> rows;
+};
+
+struct FileScores {
+  FileContent content;
+  std::vector<Scored> scored;
+};
+
+Result<FileContent> read_content(const std::string& path, const Importer& importer, const FieldMap& fields) {
+  FileContent content;
+  content.path = path;
+  ASSAY_TRY(const MappedFile file, MappedFile::open(path));
+  content.digest = sha256_hex(file.text());
+  content.size_bytes = static_cast<std::int64_t>(file.bytes().size());
+  const std::string fallback_name = model_of_file(path);
+  ASSAY_TRY(content.counts, read_stored(path, importer, fields, [&](StoredOutput output) -> Status {
+              Outputs& outputs = content.of(output.model.empty() ? fallback_name : output.model);
+              outputs.push_back(std::move(output));
+              return {};
+            }));
+  if (content.models.empty()) content.of(fallback_name);
+  return content;
+}
+
+// The item that a record speaks of: the suite's own, or one made from the record where the suite's items are not here.
+std::optional<Item> item_of(const Suite& suite,
+                            const std::unordered_map<std::string_view, const Item*>& by_id,
+                            const StoredOutput& output) {
+  if (suite.items_loaded) {
+    const auto at = by_id.find(output.id);
+    return at == by_id.end() ? std::nullopt : std::optional<Item>(*at->second);
+  }
+  Item item;
+  item.id = output.id;
+  item.subset = output.subset;
+  item.question = output.question;
+  item.gold = output.gold.value_or("");
+  return item;
+}
+
+std::optional<ItemScore> score_of(const Protocol& protocol, const Item& item, const StoredOutput& output,
+                                  const std::string& model) {
+  if (protocol.kind == ProtocolKind::generate) {
+    if (!output.output) return std::nullopt;
+    return score_output(protocol, item, *output.output, model);
+  }
+  if (protocol.kind == ProtocolKind::rolling) {
+    if (output.log_likelihoods.size() != 1 || item.text.empty()) return std::nullopt;
+    return score_rolling(protocol, item, output.log_likelihoods[0], output.tokens.value_or(0));
+  }
+  if (item.options.empty() || output.log_likelihoods.size() != item.options.size()) return std::nullopt;
+  std::vector<OptionScore> options;
+  for (const double value : output.log_likelihoods) options.push_back({value, 1});
+  return score_choice(protocol, item, options);
+}
+
+void count_flag(FlagAgreement& flags, const StoredOutput& output, const ItemScore& score) {
+  ++flags.of;
+  flags.flagged_right += *output.flag ? 1 : 0;
+  if (score.correct == *output.flag) {
+    ++flags.agree;
+  } else if (flags.differing.size() < kMaxListed) {
+    flags.differing.push_back(output.id);
+  }
+}
+
+void count_audit(Audit& audit, const Protocol& protocol, const StoredOutput& output, const ItemScore& score) {
+  ++audit.seen;
+  if (output.finish_reason == "length") ++audit.truncated;
+  if (protocol.kind == ProtocolKind::generate && !score.extracted) ++audit.unextractable;
+  if (score.fallback) ++audit.fallback;
+}
+
+void set_metrics(Scored& scored) {
+  std::vector<ScoredItem> all;
+  std::map<std::string, std::vector<ScoredItem>> subsets;
+  for (const auto& row : scored.rows) {
+    all.push_back({&row.item, row.score});
+    if (!row.item.subset.empty()) subsets[row.item.subset].push_back({&row.item, row.score});
+  }
+  scored.result.metrics = aggregate(*scored.protocol, all);
+  if (subsets.size() < 2) return;
+  for (const auto& [name, items] : subsets)
+    scored.result.tasks.emplace_back(name, aggregate(*scored.protocol, items));
+}
+
+using ItemIndex = std::unordered_map<std::string_view, const Item*>;
+
+Scored score_model(const Suite& suite, const ItemIndex& by_id, const Protocol& protocol,
+                   const FileContent& content, const std::string& model, const Outputs& outputs) {
+  Scored scored;
+  scored.protocol = &protocol;
+  ReplayResult& result = scored.result;
+  result.file = content.path;
+  result.digest = content.digest;
+  result.model = model;
+  result.suite = suite.name;
+  result.protocol = protocol.name;
+  result.audit.expected = suite.n_items;
+  result.audit.malformed = content.counts.malformed;
+  if (content.counts.unterminated)
+    result.warnings.push_back("the array of records does not end: the file is cut");
+  std::unordered_set<std::string_view> seen;
+  FlagAgreement flags;
+  for (const auto& output : outputs) {
+    auto item = item_of(suite, by_id, output);
+    auto score = item ? score_of(protocol, *item, output, model) : std::nullopt;
+    if (!score) {
+      ++result.audit.malformed;
+    } else if (!seen.insert(output.id).second) {
+      ++result.audit.duplicated;
+    } else {
+      count_audit(result.audit, protocol, output, *score);
+      if (output.flag) count_flag(flags, output, *score);
+      result.verdicts.emplace_back(output.id, score->correct);
+      scored.rows.push_back({std::move(*item), &output, std::move(*score)});
+    }
+  }
+  if (flags.of > 0) result.flags = std::move(flags);
+  set_metrics(scored);
+  result.published = find_published(content.path, result);
+  return scored;
+}
+
+Result<std::vector<const Protocol*>> choose_protocols(const Suite& suite, const ReplayOptions& options) {
+  std::vector<const Protocol*> chosen;
+  if (options.protocol == "all") {
+    for (const auto& protocol : suite.protocols) chosen.push_back(&protocol);
+  } else if (const Protocol* own = suite.find_protocol(options.format);
+             options.protocol.empty() && own != nullptr) {
+    chosen.push_back(own);
+  } else {
+    ASSAY_TRY(const Protocol* named, choose_protocol(suite, options.protocol));
+    chosen.push_back(named);
+  }
+  return chosen;
+}
+
+Result<FileScores> score_file(const std::string& path, const Suite& suite, const ItemIndex& by_id,
+                              const Importer& importer, const std::vector<const Protocol*>& protocols,
+                              const FieldMap& fields) {
+  FileScores file;
+  ASSAY_TRY(file.content, read_content(path, importer, fields));
+  for (const auto& [model, outputs] : file.content.models) {
+    for (const Protocol* protocol : protocols) {
+      file.scored.push_back(score_model(suite, by_id, *protocol, file.content, model, outputs));
+    }
+  }
+  return file;
+}
+
+std::string run_identity(const FileContent& content, const Scored& scored, const Suite& suite) {
+  Sha256 sha;
+  sha.add_field("replay").add_field(content.digest).add_field(scored.result.model);
+  sha.add_field(suite.items_digest).add_field(scored.protocol->digest);
+  return sha.hex();
+}
+
+// Rows of one result. A record whose item contradicts what the database has under its id is left out and counted.
+Status record_rows(Recorder& recorder, std::int64_t suite_id, std::int64_t run_id, Scored& scored) {
+  std::int64_t ordinal = 0;
+  for (const auto& row : scored.rows) {
+    auto item_id = recorder.item(suite_id, row.item, ordinal++);
+    if (!item_id.ok() && item_id.error().code == Code::digest_changed) {
+      ++scored.result.audit.malformed;
+      if (scored.result.warnings.size() < kMaxListed)
+        scored.result.warnings.push_back(item_id.error().text());
+      continue;
+    }
+    if (!item_id.ok()) return std::move(item_id).error();
+    ResultRow out;
+    out.score = &row.score;
+    if (row.output->output) {
+      out.samples.push_back({*row.output->output, row.output->finish_reason, std::nullopt, row.score.correct,
+                             row.score.extracted});
+    }
+    for (std::size_t i = 0; i < row.output->log_likelihoods.size(); ++i) {
+      ContinuationRow continuation;
+      continuation.text = i < row.item.options.size() ? row.item.options[i] : row.item.text;
+      continuation.logprob_nats = row.output->log_likelihoods[i];
+      continuation.tokens = row.output->tokens.value_or(0);
+      continuation.chars = count_code_points(continuation.text);
+      continuation.bytes = static_cast<std::int64_t>(continuation.text.size());
+      out.continuations.push_back(std::move(continuation));
+    }
+    ASSAY_OK(recorder.result(run_id, *item_id, out));
+  }
+  return {};
+}
+
+Status record_scored(Recorder& recorder, const Suite& suite, const FileContent& content, Scored& scored) {
+  const std::string identity = run_identity(content, scored, suite);
+  ASSAY_TRY(scored.result.run_id, recorder.complete_run(identity));
+  if (scored.result.run_id) return {};  // the same file under the same protocol was recorded before
+  RunRow row;
+  row.kind = "replay";
+  row.identity = identity;
+  row.items_expected = suite.n_items;
+  ModelRow model;
+  model.name = scored.result.model;
+  ASSAY_TRY(row.model_id, recorder.model(model));
+  ASSAY_TRY(row.suite_id, recorder.suite(suite));
+  ASSAY_TRY(row.protocol_id, recorder.protocol(row.suite_id, *scored.protocol));
+  ASSAY_TRY(row.outputs_artifact_id, recorder.artifact("outputs", fs::path(content.path).filename().string(),
+                                                       content.digest, content.size_bytes));
+  ASSAY_TRY(const std::int64_t run_id, recorder.begin_run(row));
+  ASSAY_OK(record_rows(recorder, row.suite_id, run_id, scored));
+  RunEnd end;
+  end.audit = scored.result.audit;
+  ASSAY_OK(recorder.end_run(run_id, end));
+  for (const auto& warning : scored.result.warnings) ASSAY_OK(recorder.event(run_id, "warning", warning));
+  scored.result.run_id = run_id;
+  return record_published(recorder, scored.result);
+}
+
+// One transaction a file: all of it or nothing.
+Status record_file(Recorder& recorder, const Suite& suite, FileScores& file) {
+  ASSAY_TRY(Transaction transaction, Transaction::begin(recorder.database()));
+  for (auto& scored : file.scored) ASSAY_OK(record_scored(recorder, suite, file.content, scored));
+  return transaction.commit();
+}
+
+bool is_output_file(const fs::path& path) {
+  std::string name = path.filename().string();
+  if (name.ends_with(".summary.json")) return false;
+  for (const char* packed : {".gz", ".zst"}) {
+    if (name.ends_with(packed)) name.resize(name.size() - std::string_view(packed).size());
+  }
+  return name.ends_with(".jsonl") || name.ends_with(".json") || name.ends_with(".csv") ||
+         name.ends_with(".zip");
+}
+
+Result<std::vector<std::string>> list_folder(const std::string& folder) {
+  std::vector<std::string> files;
+  std::error_code failed;
+  for (auto at = fs::recursive_directory_iterator(folder, failed);
+       !failed && at != fs::recursive_directory_iterator(); at.increment(failed)) {
+    if (at->is_directory() && at->path().filename() == "published") at.disable_recursion_pending();
+    if (at->is_regular_file() && is_output_file(at->path())) files.push_back(at->path().string());
+    if (files.size() > kMaxFiles)
+      return Error{.code = Code::too_large, .message = "too many files in a folder", .file = folder};
+  }
+  if (failed) return Error{.code = Code::io, .message = "cannot list the folder", .file = folder};
+  if (files.empty())
+    return Error{.code = Code::not_found, .message = "no stored outputs in the folder", .file = folder};
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+}  // namespace
+
+std::string model_of_file(const std::string& path) {
+  std::string name = fs::path(path).filename().string();
+  for (const auto suffix : kSuffixes) {
+    if (name.size() > suffix.size() && name.ends_with(suffix)) name.resize(name.size() - suffix.size());
+  }
+  return name;
+}
+
+Result<std::vector<std::string>> list_outputs(const std::vector<std::string>& paths) {
+  std::vector<std::string> files;
+  for (const auto& path : paths) {
+    std::error_code ignored;
+    if (!fs::is_directory(path, ignored)) {
+      files.push_back(path);
+      continue;
+    }
+    ASSAY_TRY(const auto inside, list_folder(path));
+    files.insert(files.end(), inside.begin(), inside.end());
+  }
+  return files;
+}
+
+Result<std::vector<ReplayResult>> replay(const std::vector<std::string>& paths, const ReplayOptions& options,
+                                         Recorder* recorder) {
+  ASSAY_TRY(const Importer* importer, find_importer(options.format));
+  ASSAY_TRY(const Suite suite, load_suite(options.suite, options.data_dir));
+  ASSAY_TRY(const auto protocols, choose_protocols(suite, options));
+  ASSAY_TRY(const auto files, list_outputs(paths));
+  ItemIndex by_id;
+  for (const auto& item : suite.items) by_id.emplace(item.id, &item);
+
+  std::vector<ReplayResult> results;
+  ThreadPool pool(std::max(1, options.threads));
+  Progress progress("replay", files.size(), "files");
+  const auto wave = static_cast<std::size_t>(pool.n_threads()) * 2;
+  for (std::size_t begin = 0; begin < files.size(); begin += wave) {
+    const std::size_t n = std::min(wave, files.size() - begin);
+    std::vector<std::optional<Result<FileScores>>> scores(n);
+    pool.run(n, [&](std::size_t i, int) {
+      scores[i] = score_file(files[begin + i], suite, by_id, *importer, protocols, options.fields);
+    });
+    for (auto& score : scores) {
+      if (!score->ok()) return std::move(*score).error();
+      if (recorder != nullptr) ASSAY_OK(record_file(*recorder, suite, score->value()));
+      for (auto& scored : score->value().scored) results.push_back(std::move(scored.result));
+      progress.add();
+    }
+    if (stop_requested())
+      return Error{.code = Code::interrupted, .message = "stopped; files that were done are recorded"};
+  }
+  return results;
+}
+
+}  // namespace assay

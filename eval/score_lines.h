@@ -1,0 +1,21 @@
+// `assay score`: JSON lines {"id", "output", "gold"} in, {"id", "extracted", "correct", "by", "why"} out.
+#pragma once
+#include <string>
+#include <string_view>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "suites/suite.h"
+
+namespace assay {
+
+// One line. A missing gold is looked up in the suite by id; without one `correct` is null. A missing output is wrong. A line that is
+// no object is refused; `line` counts from 1.
+Result<Json> score_line(const Suite& suite, const Protocol& protocol, std::string_view text,
+                        std::int64_t line, std::string_view file);
+
+// All lines of a text, one result a line.
+Result<std::string> score_lines(const Suite& suite, const Protocol& protocol, std::string_view text,
+                                std::string_view file);
+
+}  // namespace assay
