@@ -40,7 +40,7 @@ struct Recorder::State {
     return value;
   }
 
-  Status add_sample(std::int64_t result_id, std::size_t index, const SampleRow& s) {
+  Status add_sample(std::int64_t result_id, std::size_t index, const SampleRecord& s) {
     return run(
         "INSERT INTO sample (item_result_id, sample_index, output, finish_reason, tokens_generated, correct, "
         "extracted)"
@@ -48,7 +48,7 @@ struct Recorder::State {
         result_id, index, s.output, s.finish_reason, s.tokens_generated, s.correct, s.extracted);
   }
 
-  Status add_continuation(std::int64_t result_id, std::size_t option, const ContinuationRow& c) {
+  Status add_continuation(std::int64_t result_id, std::size_t option, const ContinuationRecord& c) {
     ASSAY_OK(run(
         "INSERT INTO continuation (item_result_id, option_index, text, logprob_nats, greedy, tokens, chars, "
         "bytes,"
@@ -56,7 +56,7 @@ struct Recorder::State {
         result_id, option, c.text, c.logprob_nats, c.greedy, c.tokens, c.chars, c.bytes, c.truncated_tokens));
     const std::int64_t continuation_id = database.last_id();
     for (std::size_t t = 0; t < c.token_logprobs.size(); ++t) {
-      const TokenRow& token = c.token_logprobs[t];
+      const TokenRecord& token = c.token_logprobs[t];
       ASSAY_OK(
           run("INSERT INTO token_logprob (continuation_id, position, token_id, token_text, logprob_nats)"
               " VALUES (?, ?, ?, ?, ?)",
@@ -82,7 +82,7 @@ Result<std::int64_t> Recorder::artifact(std::string_view kind, std::string_view 
   return state_->id("SELECT id FROM artifact WHERE kind = ? AND name = ? AND digest = ?", kind, name, digest);
 }
 
-Result<std::int64_t> Recorder::model(const ModelRow& row) {
+Result<std::int64_t> Recorder::model(const ModelRecord& row) {
   const std::string identity =
       row.identity.empty() ? Sha256().add_field("name").add_field(row.name).hex() : row.identity;
   ASSAY_OK(state_->run(
@@ -148,7 +148,7 @@ Result<std::unordered_map<std::string, std::int64_t>> Recorder::items(std::int64
   return rows;
 }
 
-Result<std::int64_t> Recorder::begin_run(const RunRow& row) {
+Result<std::int64_t> Recorder::begin_run(const RunRecord& row) {
   ASSAY_OK(
       state_->run("INSERT INTO run (kind, model_id, suite_id, protocol_id, outputs_artifact_id, identity, "
                   "recipe, kernel_set, backend,"
@@ -172,7 +172,7 @@ Result<std::optional<std::int64_t>> Recorder::complete_run(std::string_view iden
   return id;
 }
 
-Status Recorder::result(std::int64_t run_id, std::int64_t item_id, const ResultRow& row) {
+Status Recorder::result(std::int64_t run_id, std::int64_t item_id, const ResultRecord& row) {
   ASSAY_CHECK(row.score != nullptr);
   const ItemScore& score = *row.score;
   constexpr const char* kInsert =
@@ -211,7 +211,7 @@ Status Recorder::event(std::optional<std::int64_t> run_id, std::string_view kind
                      run_id, kind, message);
 }
 
-Result<std::int64_t> Recorder::claim(const ClaimRow& r) {
+Result<std::int64_t> Recorder::claim(const ClaimRecord& r) {
   ASSAY_OK(state_->run(
       "INSERT INTO claim (key, text, claimant, model_name, suite_name, protocol_name, metric, subset, "
       "relation, published,"
@@ -231,7 +231,7 @@ Result<std::int64_t> Recorder::claim(const ClaimRow& r) {
   return state_->id("SELECT id FROM claim WHERE key = ?", r.key);
 }
 
-Result<std::int64_t> Recorder::verdict(const VerdictRow& r) {
+Result<std::int64_t> Recorder::verdict(const VerdictRecord& r) {
   ASSAY_OK(state_->run(
       "INSERT INTO verdict (claim_id, verdict, run_id, against_run_id, holds_under_run_id, published, "
       "measured, n, test, p,"

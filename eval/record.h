@@ -27,7 +27,7 @@ struct Audit {
   std::int64_t fallback = 0;       // answers that only a fallback of the chain found
 };
 
-struct ModelRow {
+struct ModelRecord {
   std::string name;
   std::optional<std::string> family, architecture;
   std::optional<std::int64_t> weights_artifact_id, config_artifact_id, tokenizer_artifact_id,
@@ -37,7 +37,7 @@ struct ModelRow {
   std::string identity;  // digest over the name and the digests of its parts; "": of the name alone
 };
 
-struct RunRow {
+struct RunRecord {
   std::string kind;  // run, replay
   std::int64_t model_id = 0, suite_id = 0, protocol_id = 0;
   std::optional<std::int64_t> outputs_artifact_id;
@@ -54,21 +54,21 @@ struct RunEnd {
   Audit audit;
 };
 
-struct TokenRow {
+struct TokenRecord {
   std::int64_t token_id = 0;
   std::string text;
   double logprob_nats = 0;
 };
 
-struct ContinuationRow {
+struct ContinuationRecord {
   std::string text;
   double logprob_nats = 0;
   bool greedy = false;
   std::int64_t tokens = 0, chars = 0, bytes = 0, truncated_tokens = 0;
-  std::vector<TokenRow> token_logprobs;
+  std::vector<TokenRecord> token_logprobs;
 };
 
-struct SampleRow {
+struct SampleRecord {
   std::string output;
   std::optional<std::string> finish_reason;
   std::optional<std::int64_t> tokens_generated;
@@ -76,15 +76,15 @@ struct SampleRow {
   std::optional<std::string> extracted;
 };
 
-struct ResultRow {
+struct ResultRecord {
   const ItemScore* score = nullptr;  // never null
   std::optional<std::string> prompt_digest, ids_digest, prompt;
   std::optional<std::int64_t> router_ties;
-  std::vector<SampleRow> samples;              // in the order of their index
-  std::vector<ContinuationRow> continuations;  // in the order of the options
+  std::vector<SampleRecord> samples;              // in the order of their index
+  std::vector<ContinuationRecord> continuations;  // in the order of the options
 };
 
-struct ClaimRow {
+struct ClaimRecord {
   std::string key, text, model_name, relation = "equals", published;
   std::optional<std::string> claimant, suite_name, protocol_name, metric, subset, against, source,
       expected_verdict;
@@ -93,7 +93,7 @@ struct ClaimRow {
   std::string definition_json = "{}";
 };
 
-struct VerdictRow {
+struct VerdictRecord {
   std::int64_t claim_id = 0;
   std::string verdict, test, speaks_of, reason;
   std::optional<std::int64_t> run_id, against_run_id, holds_under_run_id, n;
@@ -113,7 +113,7 @@ class Recorder {
 
   Result<std::int64_t> artifact(std::string_view kind, std::string_view name, std::string_view digest,
                                 std::optional<std::int64_t> size_bytes);
-  Result<std::int64_t> model(const ModelRow& row);
+  Result<std::int64_t> model(const ModelRecord& row);
   Result<std::int64_t> suite(const Suite& suite);  // without its items
   Result<std::int64_t> protocol(std::int64_t suite_id, const Protocol& protocol);
   // Inserts the item or finds it; an item of that key with other contents is refused as digest_changed.
@@ -123,13 +123,13 @@ class Recorder {
 
   // The newest complete run of that identity, if there is one: nothing needs to be done again.
   Result<std::optional<std::int64_t>> complete_run(std::string_view identity);
-  Result<std::int64_t> begin_run(const RunRow& row);
-  Status result(std::int64_t run_id, std::int64_t item_id, const ResultRow& row);
+  Result<std::int64_t> begin_run(const RunRecord& row);
+  Status result(std::int64_t run_id, std::int64_t item_id, const ResultRecord& row);
   Status end_run(std::int64_t run_id, const RunEnd& end);
   Status event(std::optional<std::int64_t> run_id, std::string_view kind, std::string_view message);
 
-  Result<std::int64_t> claim(const ClaimRow& row);  // replaces the row of that key
-  Result<std::int64_t> verdict(const VerdictRow& row);
+  Result<std::int64_t> claim(const ClaimRecord& row);  // replaces the row of that key
+  Result<std::int64_t> verdict(const VerdictRecord& row);
 
   Database& database();
 

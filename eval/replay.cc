@@ -218,14 +218,14 @@ Status record_rows(Recorder& recorder, std::int64_t suite_id, std::int64_t run_i
       continue;
     }
     if (!item_id.ok()) return std::move(item_id).error();
-    ResultRow out;
+    ResultRecord out;
     out.score = &row.score;
     if (row.output->output) {
       out.samples.push_back({*row.output->output, row.output->finish_reason, std::nullopt, row.score.correct,
                              row.score.extracted});
     }
     for (std::size_t i = 0; i < row.output->log_likelihoods.size(); ++i) {
-      ContinuationRow continuation;
+      ContinuationRecord continuation;
       continuation.text = i < row.item.options.size() ? row.item.options[i] : row.item.text;
       continuation.logprob_nats = row.output->log_likelihoods[i];
       continuation.tokens = row.output->tokens.value_or(0);
@@ -242,11 +242,11 @@ Status record_scored(Recorder& recorder, const Suite& suite, const FileContent& 
   const std::string identity = run_identity(content, scored, suite);
   ASSAY_TRY(scored.result.run_id, recorder.complete_run(identity));
   if (scored.result.run_id) return {};  // the same file under the same protocol was recorded before
-  RunRow row;
+  RunRecord row;
   row.kind = "replay";
   row.identity = identity;
   row.items_expected = suite.n_items;
-  ModelRow model;
+  ModelRecord model;
   model.name = scored.result.model;
   ASSAY_TRY(row.model_id, recorder.model(model));
   ASSAY_TRY(row.suite_id, recorder.suite(suite));

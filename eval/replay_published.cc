@@ -88,9 +88,9 @@ std::vector<PublishedFigure> figures_of_row(const Json& row, const ReplayResult&
 
 double number_of(const std::string& text) { return std::strtod(text.c_str(), nullptr); }
 
-VerdictRow verdict_of(const ReplayResult& result, const std::string& metric, bool holds, double published,
-                      double ours) {
-  VerdictRow verdict;
+VerdictRecord verdict_of(const ReplayResult& result, const std::string& metric, bool holds, double published,
+                         double ours) {
+  VerdictRecord verdict;
   verdict.verdict = holds ? "reproduced" : "contradicted";
   verdict.run_id = result.run_id;
   verdict.n = result.audit.seen;
@@ -113,7 +113,7 @@ std::string claim_key(const ReplayResult& result, std::string_view what) {
 }
 
 Status record_figure(Recorder& recorder, const ReplayResult& result, const PublishedFigure& figure) {
-  ClaimRow claim;
+  ClaimRecord claim;
   claim.key = claim_key(result, figure.metric);
   claim.text = fmt::format("{} of {} on {}: {}", figure.metric, result.model, result.suite, figure.published);
   claim.claimant = "the owner of the stored outputs";
@@ -126,7 +126,8 @@ Status record_figure(Recorder& recorder, const ReplayResult& result, const Publi
   claim.scale = figure.metric == "total" ? 1 : 100;
   claim.n = result.audit.seen;
   claim.source = fs::path(figure.source).filename().string();
-  VerdictRow verdict = verdict_of(result, figure.metric, figure.agrees, claim.value, number_of(figure.ours));
+  VerdictRecord verdict =
+      verdict_of(result, figure.metric, figure.agrees, claim.value, number_of(figure.ours));
   verdict.test = "same-digits";
   verdict.reason =
       figure.agrees
@@ -145,7 +146,7 @@ Status record_flags(Recorder& recorder, const ReplayResult& result) {
   const Metric* own = result.metrics.empty() ? nullptr : &result.metrics.front();
   if (own == nullptr || flags.of == 0) return {};
   const double share = 100.0 * static_cast<double>(flags.flagged_right) / static_cast<double>(flags.of);
-  ClaimRow claim;
+  ClaimRecord claim;
   claim.key = claim_key(result, "flags");
   claim.published = fmt::format("{:.2f}", share);
   claim.text = fmt::format("{} of {} outputs of {} on {} are right by the file's own flags",
@@ -159,7 +160,7 @@ Status record_flags(Recorder& recorder, const ReplayResult& result) {
   claim.scale = 100;
   claim.n = flags.of;
   claim.source = fs::path(result.file).filename().string();
-  VerdictRow verdict = verdict_of(result, own->name, flags.agree == flags.of, share, 100 * own->value);
+  VerdictRecord verdict = verdict_of(result, own->name, flags.agree == flags.of, share, 100 * own->value);
   verdict.test = "flag-by-flag";
   verdict.reason = fmt::format("{} of {} stored flags equal our own judgement", flags.agree, flags.of);
   ASSAY_TRY(verdict.claim_id, recorder.claim(claim));

@@ -50,10 +50,10 @@ Suite steps() {
   return std::move(suite).value();
 }
 
-RunRow run_row(Store& store, const Suite& suite) {
-  RunRow row;
+RunRecord run_row(Store& store, const Suite& suite) {
+  RunRecord row;
   row.kind = "replay";
-  ModelRow model;
+  ModelRecord model;
   model.name = "somebody's model";
   row.model_id = store->model(model).value();
   row.suite_id = store->suite(suite).value();
@@ -78,7 +78,7 @@ TEST_CASE("record: suites, models and items are written once") {
   CHECK(store.count("SELECT count(*) FROM item") == 500);
   CHECK(store.count(
             "SELECT count(*) FROM item WHERE key = 'steps-add-001' AND ordinal = 1 AND gold = '168'") == 1);
-  ModelRow model;
+  ModelRecord model;
   model.name = "m";
   CHECK(store->model(model).value() == store->model(model).value());
 }
@@ -99,17 +99,17 @@ TEST_CASE("record: another item under the same id is refused") {
 TEST_CASE("record: a run with samples, continuations and tokens") {
   Store store;
   const Suite suite = steps();
-  const RunRow row = run_row(store, suite);
+  const RunRecord row = run_row(store, suite);
   const auto items = store->items(row.suite_id, suite).value();
   const auto run = store->begin_run(row);
   REQUIRE(run.ok());
   CHECK_FALSE(store->complete_run("abc").value().has_value());
   const ItemScore score = score_output(suite.main_protocol(), suite.items[0], " 91 + 32. The answer is 123.");
   REQUIRE(score.correct.value_or(false));
-  ResultRow result;
+  ResultRecord result;
   result.score = &score;
   result.samples.push_back({"text", "stop", 5, true, "123"});
-  ContinuationRow continuation;
+  ContinuationRecord continuation;
   continuation.text = " x";
   continuation.logprob_nats = -1.5;
   continuation.token_logprobs = {{7, " ", -1.0}, {8, "x", -0.5}};
@@ -128,7 +128,7 @@ TEST_CASE("record: a run with samples, continuations and tokens") {
 
 TEST_CASE("record: claims are replaced by key, verdicts are added") {
   Store store;
-  ClaimRow claim;
+  ClaimRecord claim;
   claim.key = "k";
   claim.text = "76.4 % on x";
   claim.model_name = "m";
@@ -139,7 +139,7 @@ TEST_CASE("record: claims are replaced by key, verdicts are added") {
   claim.published = "76.5";
   CHECK(store->claim(claim).value() == *id);
   CHECK(store.count("SELECT count(*) FROM claim WHERE published = '76.5'") == 1);
-  VerdictRow verdict;
+  VerdictRecord verdict;
   verdict.claim_id = *id;
   verdict.verdict = "undecided";
   verdict.test = "none";
