@@ -1,0 +1,38 @@
+// From texts to what a backend scores, as lm-evaluation-harness (lm_eval/api/model.py, `_encode_pair`, `loglikelihood_rolling`) does it:
+// trailing white space of a context moves to the continuation, both are encoded together and split at the length of the context's own
+// encoding; what does not fit is cut on the left.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "reference/model/backend.h"
+#include "reference/text/tokenizer.h"
+#include "suites/suite.h"
+
+namespace assay {
+
+struct TextLimits {
+  std::int64_t context_tokens = 0;  // max_position_embeddings: inputs of the model, the scored last token not counted
+};
+
+// Ids of a text under a BOS policy. `one`: exactly one BOS, also where the text itself begins with it. `none`: nothing is added.
+// `tokenizer`: what the tokenizer adds by itself, nothing if the text begins with BOS. Refused: `one` without a BOS in the tokenizer.
+Result<std::vector<std::int32_t>> text_ids(const Tokenizer& tokenizer, std::string_view text, BosPolicy bos);
+
+struct ContinuationRequest {
+  ScoreRequest score;
+  std::int64_t truncated_tokens = 0;  // cut on the left
+};
+
+// An empty context is BOS, else EOS. Refused: an empty continuation, one longer than the context, a tokenizer without BOS and EOS.
+Result<ContinuationRequest> continuation_request(const Tokenizer& tokenizer, std::string_view context, std::string_view continuation,
+                                                 BosPolicy bos, const TextLimits& limits);
+
+// A whole text: every token is scored once, given as much before it as fits; the first one given BOS, else EOS; under BosPolicy::none the
+// first token is given and not scored. One request a window.
+Result<std::vector<ScoreRequest>> rolling_requests(const Tokenizer& tokenizer, std::string_view text, BosPolicy bos, const TextLimits& limits);
+
+}  // namespace assay
