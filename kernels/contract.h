@@ -182,10 +182,13 @@ struct RouterSpec {
   std::int32_t n_groups = 1, top_groups = 1;
   RouterScore score = RouterScore::softmax;
   GroupRule groups = GroupRule::none;
-  bool normalise = false;  // weights / (their sum + 1e-20)
+  bool normalise = false;  // weights / (their sum + epsilon)
+  float epsilon = 1e-20f;  // DeepSeek-V3; others 0
   float scale = 1.0f;      // routed_scaling_factor, applied last
   const float* bias =
       nullptr;  // (n_experts) e_score_correction_bias: only for the choice, never for the weights
+  bool weights_are_biased =
+      false;  // convention: the compared score becomes the weight (a published bug of several engines)
   bool masked_groups_are_zero =
       false;  // convention of older transformers: experts of refused groups compete with score 0, not -inf
 };
@@ -239,6 +242,10 @@ struct Kernels {
                  std::int64_t head, float* scratch);
   float (*maximum)(const float* x, std::int64_t n);           // NaNs never win; -inf for none
   float (*sum_exp)(const float* x, std::int64_t n, float m);  // strided sum of exp(x - m)
+  // The machine's limits, for kernels/bench: `steps` rounds of independent fused multiply-adds on registers (gives the
+  // floating-point operations done), and one pass of reading over n floats in four streams.
+  std::int64_t (*burn_fma)(std::int64_t steps, float* sink);
+  float (*read_all)(const float* x, std::int64_t n);
 };
 inline constexpr std::int64_t kFewTokens = 4;
 inline constexpr std::int64_t kAttentionTile = 4;

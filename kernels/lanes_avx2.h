@@ -76,5 +76,9 @@ I16 shift_right(const I16& x) {
   return {_mm256_srai_epi32(x.a, kBits), _mm256_srai_epi32(x.b, kBits)};
 }
 
+inline void keep(F16& x) {
+  asm volatile("" : "+x"(x.a), "+x"(x.b));
+}  // stays in registers, is not moved across
+
 }  // namespace
 }  // namespace assay

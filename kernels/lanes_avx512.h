@@ -49,5 +49,7 @@ I16 shift_right(I16 x) {
   return _mm512_srai_epi32(x, kBits);
 }
 
+inline void keep(F16& x) { asm volatile("" : "+v"(x)); }  // stays in a register, is not moved across
+
 }  // namespace
 }  // namespace assay

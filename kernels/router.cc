@@ -81,17 +81,19 @@ void score_token(const Kernels& kernels, const RouterSpec& spec, const float* lo
       std::copy_n(logits, n, token.score);
       break;
   }
+  for (std::int64_t i = 0; i < n; ++i)
+    token.choice[i] = spec.bias == nullptr ? token.score[i] : token.score[i] + spec.bias[i];
 }
 
 void weigh(const Kernels& kernels, const RouterSpec& spec, const Token& token, const std::int32_t* experts,
            float* weights) {
-  for (std::int64_t k = 0; k < spec.top_k; ++k) weights[k] = token.score[experts[k]];
+  for (std::int64_t k = 0; k < spec.top_k; ++k)
+    weights[k] = spec.weights_are_biased ? token.choice[experts[k]] : token.score[experts[k]];
   if (spec.score == RouterScore::softmax_of_chosen) kernels.softmax(weights, spec.top_k, weights);
   if (spec.normalise) {
     float sum = 0.0f;
     for (std::int64_t k = 0; k < spec.top_k; ++k) sum += weights[k];
-    for (std::int64_t k = 0; k < spec.top_k; ++k)
-      weights[k] /= sum + 1e-20f;  // DeepSeek-V3 modeling: `+ 1e-20`
+    for (std::int64_t k = 0; k < spec.top_k; ++k) weights[k] /= sum + spec.epsilon;
   }
   for (std::int64_t k = 0; k < spec.top_k; ++k) weights[k] *= spec.scale;
 }
@@ -103,6 +105,7 @@ void check_spec(const RouterSpec& spec, const RouterChoice& out) {
   ASSAY_CHECK(spec.top_groups >= 1 && spec.top_groups <= spec.n_groups);
   ASSAY_CHECK(spec.groups == GroupRule::none ||
               spec.n_experts / spec.n_groups * spec.top_groups >= spec.top_k);
+  ASSAY_CHECK(spec.epsilon >= 0);
   ASSAY_CHECK(out.experts != nullptr && out.weights != nullptr);
 }
 
@@ -110,8 +113,6 @@ void route_token(const Kernels& kernels, const RouterSpec& spec, const float* lo
                  float* weights, double* margin) {
   Token token;
   score_token(kernels, spec, logits, token);
-  for (std::int64_t i = 0; i < spec.n_experts; ++i)
-    token.choice[i] = spec.bias == nullptr ? token.score[i] : token.score[i] + spec.bias[i];
   limit_groups(spec, token);
   const double distance = take_largest(token.choice, token.allowed, spec.n_experts, spec.top_k, token.chosen);
   std::int64_t k = 0;

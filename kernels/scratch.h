@@ -3,32 +3,23 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
 
 #include "base/check.h"
 #include "base/parallel.h"
+#include "kernels/memory.h"
 
 namespace assay {
 
-// A growing, 64-byte aligned buffer; make it thread_local.
+// A growing, page-aligned buffer; make it thread_local.
 class ScratchFloats {
  public:
   float* at_least(std::size_t n) {
-    if (n > size_) {
-      size_ = (n + 1023) / 1024 * 1024;
-      memory_.reset(static_cast<float*>(std::aligned_alloc(64, size_ * sizeof(float))));
-      ASSAY_CHECK(memory_ != nullptr);
-    }
-    return memory_.get();
+    if (n * sizeof(float) > memory_.size()) memory_ = HugeMemory((n + 1023) / 1024 * 1024 * sizeof(float));
+    return memory_.floats();
   }
 
  private:
-  struct Free {
-    void operator()(float* p) const { std::free(p); }
-  };
-  std::unique_ptr<float, Free> memory_;
-  std::size_t size_ = 0;
+  HugeMemory memory_;
 };
 
 inline constexpr std::int64_t kElementsPerTask =

@@ -9,6 +9,8 @@ namespace {
 
 constexpr std::int64_t kTileTokens = 6;
 constexpr int kScoreGroups = 1;
+constexpr int kFewPanels = 1;
+constexpr int kPeakChains = 6;  // independent chains that keep every multiply-add unit busy
 constexpr int kValueLanes = 4;
 constexpr std::int64_t kPrefetchAhead = 16;
 
@@ -48,7 +50,7 @@ void tile_any(const Word* panel, std::int64_t n_k, const float* tile, float* out
 
 // Both halves at once: a few tokens read each weight from memory only once. T <= 2 fits the registers.
 template <int T, class Word>
-void few_any(const Word* panel, std::int64_t n_k, const float* const* x, float* out) {
+void few_two(const Word* panel, std::int64_t n_k, const float* const* x, float* out) {
   __m256 low[T][2], high[T][2];
   for (int t = 0; t < T; ++t) low[t][0] = low[t][1] = high[t][0] = high[t][1] = _mm256_setzero_ps();
   for (std::int64_t k = 0; k < n_k; ++k) {
@@ -72,13 +74,16 @@ void few_any(const Word* panel, std::int64_t n_k, const float* const* x, float* 
   }
 }
 
-template <int T, class Word>
-void few_split(const Word* panel, std::int64_t n_k, const float* const* x, float* acc) {
-  if constexpr (T <= 2) {
-    few_any<T>(panel, n_k, x, acc);
-  } else {
-    few_any<2>(panel, n_k, x, acc);
-    few_any<T - 2>(panel, n_k, x + 2, acc + 2 * kPanelOutputs);
+template <int T, int P, class Word>
+void few_any(const Word* panel, std::int64_t panel_stride, std::int64_t n_k, const float* const* x,
+             float* acc) {
+  for (int p = 0; p < P; ++p, panel += panel_stride, acc += T * kPanelOutputs) {
+    if constexpr (T <= 2) {
+      few_two<T>(panel, n_k, x, acc);
+    } else {
+      few_two<2>(panel, n_k, x, acc);
+      few_two<T - 2>(panel, n_k, x + 2, acc + 2 * kPanelOutputs);
+    }
   }
 }
 
@@ -90,15 +95,6 @@ template <int T>
 void tile_bf16(const std::uint32_t* panel, std::int64_t n_k, const float* tile, float* acc) {
   tile_any<T>(panel, n_k, tile, acc);
 }
-template <int T>
-void few_f32(const float* panel, std::int64_t n_k, const float* const* x, float* acc) {
-  few_split<T>(panel, n_k, x, acc);
-}
-template <int T>
-void few_bf16(const std::uint32_t* panel, std::int64_t n_k, const float* const* x, float* acc) {
-  few_split<T>(panel, n_k, x, acc);
-}
-
 inline void widen_block(const std::uint32_t* panel, std::int64_t n_k, float* wide) {
   for (std::int64_t k = 0; k < n_k; ++k) {
     for (int half = 0; half < 16; half += 8) {

@@ -8,6 +8,8 @@ namespace {
 
 constexpr std::int64_t kTileTokens = 2;
 constexpr int kScoreGroups = 1;
+constexpr int kFewPanels = 1;
+constexpr int kPeakChains = 2;  // independent chains that keep every multiply-add unit busy
 constexpr int kValueLanes = 1;
 
 inline F16 widen_low(const std::uint32_t* words) {  // outputs 0 .. 15 of a bf16 panel row
@@ -56,15 +58,15 @@ void tile_bf16(const std::uint32_t* panel, std::int64_t n_k, const float* tile, 
   tile_any<T, true>(
       panel, n_k, [tile](int t, std::int64_t k) { return tile[k * kTileTokens + t]; }, acc);
 }
-template <int T>
-void few_f32(const float* panel, std::int64_t n_k, const float* const* x, float* acc) {
-  tile_any<T, false>(
-      panel, n_k, [x](int t, std::int64_t k) { return x[t][k]; }, acc);
-}
-template <int T>
-void few_bf16(const std::uint32_t* panel, std::int64_t n_k, const float* const* x, float* acc) {
-  tile_any<T, true>(
-      panel, n_k, [x](int t, std::int64_t k) { return x[t][k]; }, acc);
+template <int T, int P, class Word>
+void few_any(const Word* panel, std::int64_t panel_stride, std::int64_t n_k, const float* const* x,
+             float* acc) {
+  constexpr bool kBf16 = sizeof(Word) == 4 && !(Word(0.5) > Word(0));  // words of bf16 are integers
+  for (int p = 0; p < P; ++p) {
+    tile_any<T, kBf16>(
+        panel + p * panel_stride, n_k, [x](int t, std::int64_t k) { return x[t][k]; },
+        acc + p * T * kPanelOutputs);
+  }
 }
 inline void widen_block(const std::uint32_t* panel, std::int64_t n_k, float* wide) {
   for (std::int64_t k = 0; k < n_k; ++k) {
