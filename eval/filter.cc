@@ -16,7 +16,9 @@ namespace {
 
 bool blank(const std::string& line) { return line.find_first_not_of(" \t\r") == std::string::npos; }
 
-Status filter_stream(std::istream& in, const std::string& name, const LineFilter& filter) {
+using LineReader = std::function<Status(const Json&)>;
+
+Status read_stream(std::istream& in, const std::string& name, const LineReader& reader) {
   std::string line;
   for (std::uint64_t number = 1; std::getline(in, line); ++number) {
     if (stop_requested())
@@ -29,25 +31,42 @@ Status filter_stream(std::istream& in, const std::string& name, const LineFilter
     };
     auto json = parse_json(line, name, JsonLimits{.max_bytes = kMaxLineBytes});
     if (!json.ok()) return at_line(json.error());
-    auto out = filter(*json);
-    if (!out.ok()) return at_line(out.error());
-    fmt::print("{}\n", *out);
+    const Status read = reader(*json);
+    if (!read.ok()) return at_line(read.error());
   }
-  if (std::fflush(stdout) != 0)
-    return Error{.code = Code::io, .message = fmt::format("cannot write: {}", std::strerror(errno))};
   return {};
 }
 
-}  // namespace
-
-Status filter_json_lines(const std::string& path, const LineFilter& filter) {
-  if (path == "-") return filter_stream(std::cin, "standard input", filter);
+Status read_lines(const std::string& path, const LineReader& reader) {
+  if (path == "-") return read_stream(std::cin, "standard input", reader);
   std::ifstream file(path);
   if (!file)
     return Error{.code = errno == ENOENT ? Code::not_found : Code::io,
                  .message = fmt::format("cannot open the file: {}", std::strerror(errno)),
                  .file = path};
-  return filter_stream(file, path, filter);
+  return read_stream(file, path, reader);
+}
+
+}  // namespace
+
+Status filter_json_lines(const std::string& path, const LineFilter& filter) {
+  ASSAY_OK(read_lines(path, [&](const Json& line) -> Status {
+    ASSAY_TRY(const std::string out, filter(line));
+    fmt::print("{}\n", out);
+    return {};
+  }));
+  if (std::fflush(stdout) != 0)
+    return Error{.code = Code::io, .message = fmt::format("cannot write: {}", std::strerror(errno))};
+  return {};
+}
+
+Result<std::vector<Json>> read_json_lines(const std::string& path) {
+  std::vector<Json> lines;
+  ASSAY_OK(read_lines(path, [&](const Json& line) -> Status {
+    lines.push_back(line);
+    return {};
+  }));
+  return lines;
 }
 
 }  // namespace assay

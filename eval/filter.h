@@ -2,6 +2,7 @@
 #pragma once
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "base/json.h"
 #include "base/result.h"
@@ -16,5 +17,8 @@ using LineFilter = std::function<Result<std::string>(const Json&)>;
 // Reads `path` ("-": standard input) line by line, parses each line that is not blank and writes what
 // `filter` makes of it to standard output. An error names the line; what stood before it has been written.
 Status filter_json_lines(const std::string& path, const LineFilter& filter);
+
+// The same for filters that answer all lines together: what stands on the lines that are not blank, in order.
+Result<std::vector<Json>> read_json_lines(const std::string& path);
 
 }  // namespace assay

@@ -1,7 +1,123 @@
+#include <fmt/format.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "base/progress.h"
 #include "eval/cli/command.h"
+#include "eval/cli/engine_options.h"
+#include "eval/filter.h"
+#include "eval/generation.h"
+#include "reference/model/engine.h"
+#include "reference/text/tokenizer.h"
+#include "reference/weights/locate.h"
 
 namespace assay::cli {
+namespace {
 
-void add_generate(Cli& cli) { add_missing(cli, "generate", "continue prompts"); }
+struct Options {
+  std::string model, in;
+  std::vector<std::string> stops;
+  GenerateOptions generate;
+};
+
+Result<std::string> prompt_of(const Json& line) {
+  if (line.is_string()) return line.get<std::string>();
+  return Error{.code = Code::bad_value,
+               .message = "a line is neither a prompt nor an object with messages",
+               .expected = "a string, or {\"messages\": [...]}",
+               .got = dump_json(line).substr(0, 80)};
+}
+
+Result<std::vector<GenerateRequest>> requests_of(const Options& options, const Tokenizer& tokenizer) {
+  ASSAY_TRY(const std::vector<Json> lines, read_json_lines(options.in));
+  std::vector<GenerateRequest> requests;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    ASSAY_TRY(const std::string prompt, prompt_of(lines[i]));
+    ASSAY_TRY(std::vector<std::int32_t> ids, prompt_ids(tokenizer, prompt));
+    requests.push_back({.ids = std::move(ids), .item = i});
+  }
+  return requests;
+}
+
+std::vector<std::int32_t> stop_ids_of(const ModelConfig& config, const Tokenizer& tokenizer) {
+  std::vector<std::int32_t> out(config.eos_token_ids.begin(), config.eos_token_ids.end());
+  if (const auto eos = tokenizer.eos_id()) out.push_back(*eos);
+  return out;
+}
+
+Json line_of(const GenerateAnswer& answer, const StopStrings& stops) {
+  return {{"ids", answer.ids},
+          {"text", stops.text(answer.ids)},
+          {"finish_reason", answer.finish_reason},
+          {"logprobs", answer.logprobs},
+          {"sample", answer.sample}};
+}
+
+Status check_stops(const std::vector<std::string>& stops) {
+  for (const std::string& stop : stops) {
+    if (stop.empty())
+      return Error{.code = Code::usage,
+                   .message = "a stop string is empty",
+                   .field = "--stop",
+                   .expected = "text",
+                   .got = "\"\""};
+  }
+  return {};
+}
+
+Result<int> run(const Globals& globals, const Options& options) {
+  ASSAY_OK(check_stops(options.stops));
+  ASSAY_TRY(const ModelLocation location, locate_model(options.model));
+  ASSAY_TRY(const Tokenizer tokenizer, Tokenizer::load(location.folder));
+  ASSAY_TRY(const std::vector<GenerateRequest> requests, requests_of(options, tokenizer));
+  ASSAY_TRY(const EngineOptions engine_choice, engine_options(globals));
+  ASSAY_TRY(const std::unique_ptr<Engine> engine, Engine::load(location.path, engine_choice));
+  const StopStrings stops(tokenizer, options.stops);
+  GenerateOptions generate = options.generate;
+  generate.seed = globals.seed;
+  generate.stop_ids = stop_ids_of(engine->config(), tokenizer);
+  if (!options.stops.empty()) {
+    generate.stop = [&](std::size_t, std::int64_t, std::span<const std::int32_t> ids) {
+      return stops.ended(ids);
+    };
+  }
+  Progress progress("generating",
+                    requests.size() * static_cast<std::size_t>(generate.samples * generate.max_tokens),
+                    "tokens at most");
+  generate.progress = [&](std::uint64_t n) { progress.add(n); };
+  ASSAY_TRY(const std::vector<GenerateAnswer> answers, engine->generate(requests, generate));
+  for (const GenerateAnswer& answer : answers) fmt::print("{}\n", dump_json(line_of(answer, stops)));
+  return kFine;
+}
+
+}  // namespace
+
+void add_generate(Cli& cli) {
+  CLI::App& app = cli.command(
+      "generate", "continue prompts: JSON lines in, one line a sample out",
+      "  echo '\"Q: What is 3 + 4?\\nA:\"' | assay generate suites/data/demo/model --in - --stop $'\\n\\n'\n"
+      "  assay generate MODEL --in prompts.jsonl --temperature 0.7 --top-p 0.9 --samples 8 --seed 3");
+  const auto options = std::make_shared<Options>();
+  GenerateOptions& g = options->generate;
+  app.add_option("MODEL", options->model,
+                 "a folder, a .safetensors file, or org/name in the Hugging Face cache")
+      ->required();
+  app.add_option("--in", options->in,
+                 "a file of JSON lines, - for standard input: a string, or {\"messages\": [...]}")
+      ->required();
+  app.add_option("--max-tokens", g.max_tokens, "most tokens of a sample")->capture_default_str();
+  app.add_option("--temperature", g.temperature, "0: the most likely token each time")->capture_default_str();
+  app.add_option("--top-k", g.top_k, "draw from the k most likely, 0: all")->capture_default_str();
+  app.add_option("--top-p", g.top_p, "draw from the smallest set of this share")->capture_default_str();
+  app.add_option("--min-p", g.min_p, "leave out what is less likely than this share of the most likely")
+      ->capture_default_str();
+  app.add_option("--repetition-penalty", g.repetition_penalty, "above 1: seen tokens become less likely")
+      ->capture_default_str();
+  app.add_option("--samples", g.samples, "samples of each prompt")->capture_default_str();
+  app.add_option("--stop", options->stops, "end a sample before this text; may be repeated")
+      ->allow_extra_args(false);
+  cli.on_run(app, [&cli, options] { return run(cli.globals(), *options); });
+}
 
 }  // namespace assay::cli

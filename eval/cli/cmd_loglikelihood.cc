@@ -1,7 +1,67 @@
+#include <fmt/format.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
 #include "eval/cli/command.h"
+#include "eval/cli/engine_options.h"
+#include "eval/filter.h"
+#include "eval/loglikelihood.h"
+#include "reference/model/engine.h"
+#include "reference/weights/locate.h"
 
 namespace assay::cli {
+namespace {
 
-void add_loglikelihood(Cli& cli) { add_missing(cli, "loglikelihood", "log-likelihood of continuations"); }
+struct Options {
+  std::string model, in;
+};
+
+Result<int> run(const Globals& globals, const Options& options) {
+  ASSAY_TRY(const ModelLocation location, locate_model(options.model));
+  ASSAY_TRY(const Tokenizer tokenizer, Tokenizer::load(location.folder));
+  ASSAY_TRY(const EngineOptions engine_choice, engine_options(globals));
+  ASSAY_TRY(const std::vector<Json> lines, read_json_lines(options.in));
+  ASSAY_TRY(const std::unique_ptr<Engine> engine, Engine::load(location.path, engine_choice));
+  std::vector<LikelihoodRequest> requests;
+  std::vector<ScoreRequest> windows;
+  for (const Json& line : lines) {
+    auto request = likelihood_request(tokenizer, line, engine->config().max_position_embeddings);
+    if (!request.ok()) {
+      Error error = std::move(request).error();
+      error.message += fmt::format(" (line {})", requests.size() + 1);
+      error.file = options.in;
+      return error;
+    }
+    windows.insert(windows.end(), request->windows.begin(), request->windows.end());
+    requests.push_back(std::move(*request));
+  }
+  ASSAY_TRY(const std::vector<ScoreAnswer> answers, engine->score(windows));
+  std::span<const ScoreAnswer> left = answers;
+  for (const LikelihoodRequest& request : requests) {
+    fmt::print("{}\n", dump_json(likelihood_line(request, left.first(request.windows.size()))));
+    left = left.subspan(request.windows.size());
+  }
+  return kFine;
+}
+
+}  // namespace
+
+void add_loglikelihood(Cli& cli) {
+  CLI::App& app =
+      cli.command("loglikelihood",
+                  "log-likelihoods of texts, as lm-evaluation-harness computes them: JSON lines in and out",
+                  "  echo '{\"context\": \"Question: 2 + 2?\\nAnswer:\", \"continuation\": \" 4\"}' | assay "
+                  "loglikelihood MODEL --in -\n"
+                  "  echo '{\"text\": \"A whole text.\"}' | assay loglikelihood MODEL --in -");
+  const auto options = std::make_shared<Options>();
+  app.add_option("MODEL", options->model,
+                 "a folder, a .safetensors file, or org/name in the Hugging Face cache")
+      ->required();
+  app.add_option("--in", options->in,
+                 "a file of JSON lines, - for standard input: {\"context\", \"continuation\"} or {\"text\"}")
+      ->required();
+  cli.on_run(app, [&cli, options] { return run(cli.globals(), *options); });
+}
 
 }  // namespace assay::cli

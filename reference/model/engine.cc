@@ -33,7 +33,8 @@ class Timer {
 Error stopped() { return Error{.code = Code::interrupted, .message = "stopped on request"}; }
 
 Status check_score(const ModelConfig& config, const ScoreRequest& request, std::size_t i) {
-  ASSAY_OK(check_ids(config, request.ids, static_cast<std::int64_t>(i)));
+  ASSAY_OK(
+      check_ids(config, request.ids, static_cast<std::int64_t>(i), 1));  // the last token is never fed in
   const bool ok =
       request.scored_from >= 1 && request.scored_from <= static_cast<std::int64_t>(request.ids.size());
   if (ok) return {};

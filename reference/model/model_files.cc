@@ -59,7 +59,8 @@ Status check_tensors(const Checkpoint& checkpoint, const ModelConfig& config) {
   return {};
 }
 
-Status check_ids(const ModelConfig& config, std::span<const std::int32_t> ids, std::int64_t prompt) {
+Status check_ids(const ModelConfig& config, std::span<const std::int32_t> ids, std::int64_t prompt,
+                 std::int64_t not_fed) {
   const auto refuse = [&](Code code, std::string message, std::string expected, std::string got) {
     return Error{.code = code,
                  .message = std::move(message),
@@ -68,7 +69,7 @@ Status check_ids(const ModelConfig& config, std::span<const std::int32_t> ids, s
                  .got = std::move(got)};
   };
   if (ids.empty()) return refuse(Code::bad_value, "a prompt has no tokens", "at least one id", "none");
-  if (static_cast<std::int64_t>(ids.size()) > config.max_position_embeddings) {
+  if (static_cast<std::int64_t>(ids.size()) - not_fed > config.max_position_embeddings) {
     return refuse(Code::too_large, "a prompt is longer than the context",
                   fmt::format("at most {} tokens", config.max_position_embeddings),
                   std::to_string(ids.size()));

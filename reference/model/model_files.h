@@ -22,8 +22,10 @@ Result<ModelFiles> open_model(const std::string& path);
 // lie there unused.
 Status check_tensors(const Checkpoint& checkpoint, const ModelConfig& config);
 
-// Ids of a prompt against the configuration: none out of range, no more than the context holds, at least one.
-Status check_ids(const ModelConfig& config, std::span<const std::int32_t> ids, std::int64_t prompt);
+// Ids of a prompt against the configuration: none out of range, at least one, and no more than the context holds besides the
+// `not_fed` last ones.
+Status check_ids(const ModelConfig& config, std::span<const std::int32_t> ids, std::int64_t prompt,
+                 std::int64_t not_fed = 0);
 
 BlockSize block_size_of(const ModelConfig& config);
 

@@ -1,0 +1,17 @@
+#include "eval/cli/engine_options.h"
+
+namespace assay::cli {
+
+Result<EngineOptions> engine_options(const Globals& globals) {
+  EngineOptions out;
+  out.threads = globals.n_threads();
+  out.wave_tokens = globals.wave_tokens;
+  out.prefill_chunk = globals.prefill_chunk;
+  out.prefix_reuse = !globals.no_prefix_reuse;
+  if (!globals.memory.empty()) {
+    ASSAY_TRY(out.memory_bytes, parse_size(globals.memory));
+  }
+  return out;
+}
+
+}  // namespace assay::cli

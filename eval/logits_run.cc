@@ -1,0 +1,160 @@
+#include "eval/logits_run.h"
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "base/parallel.h"
+#include "base/progress.h"
+#include "reference/model/conventions.h"
+#include "reference/model/oracle.h"
+#include "reference/weights/locate.h"
+#include "reference/weights/writer.h"
+
+namespace assay {
+namespace {
+
+using Prompts = std::vector<std::vector<std::int32_t>>;
+constexpr std::int64_t kMaxLogits = std::int64_t{1}
+                                    << 31;  // 8 GiB of f32: they are kept until the file is written
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+Status check_prompts(const ModelConfig& config, const Prompts& prompts, std::int64_t& tokens) {
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    ASSAY_OK(check_ids(config, prompts[i], static_cast<std::int64_t>(i)));
+    tokens += static_cast<std::int64_t>(prompts[i].size());
+  }
+  if (tokens <= kMaxLogits / config.vocab_size) return {};
+  return Error{.code = Code::too_large,
+               .message = "the logits of all prompts together do not fit; ask for fewer prompts at a time",
+               .expected = fmt::format("at most {} tokens", kMaxLogits / config.vocab_size),
+               .got = std::to_string(tokens)};
+}
+
+Result<std::vector<ForcedExperts>> forced_of(const LogitsJob& job, const ModelConfig& config,
+                                             const Prompts& prompts) {
+  if (job.forced_path.empty()) return std::vector<ForcedExperts>{};
+  if (config.n_moe_layers() == 0) {
+    return Error{
+        .code = Code::usage, .message = "this model has no experts to force", .field = "--force-experts"};
+  }
+  std::vector<std::int64_t> lengths;
+  for (const auto& prompt : prompts) lengths.push_back(static_cast<std::int64_t>(prompt.size()));
+  return read_forced_experts(job.forced_path, lengths, config.n_moe_layers(), config.router.n_chosen,
+                             config.router.n_experts);
+}
+
+template <class T>
+Status write_logits(const std::string& path, const std::vector<std::vector<T>>& logits, std::int64_t vocab,
+                    const LogitsReport& report) {
+  std::vector<TensorOut> out;
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    const auto n_tokens = static_cast<std::int64_t>(logits[i].size()) / vocab;
+    out.push_back(tensor_out(fmt::format("logits.{}", i), {n_tokens, vocab}, logits[i]));
+  }
+  std::vector<std::pair<std::string, std::string>> metadata;
+  for (const auto& [name, value] : report.conventions) metadata.emplace_back("convention." + name, value);
+  return write_safetensors(path, out, metadata);
+}
+
+Status finish(const LogitsJob& job, const std::vector<RouterTrace>& traces, LogitsReport& report) {
+  for (std::size_t i = 0; i < traces.size(); ++i) {
+    for (const NearTie& tie : near_ties(traces[i])) report.near_ties.emplace_back(i, tie);
+  }
+  if (job.trace_path.empty()) return {};
+  return write_router_traces(job.trace_path, traces);
+}
+
+Result<LogitsReport> run_oracle(const LogitsJob& job, const Prompts& prompts, ModelFiles files) {
+  for (const std::string& each : job.engine.conventions) ASSAY_OK(set_convention(files.config, each));
+  LogitsReport report{.n = static_cast<std::int64_t>(prompts.size()),
+                      .backend = "oracle f64",
+                      .conventions = conventions_of(files.config)};
+  report.conventions.emplace_back("weights", name_of(job.engine.recipe));
+  ASSAY_OK(check_prompts(files.config, prompts, report.tokens));
+  ASSAY_TRY(const std::vector<ForcedExperts> forced, forced_of(job, files.config, prompts));
+  ASSAY_TRY(const Oracle oracle, Oracle::load(files.checkpoint, files.config, job.engine.recipe));
+  const auto start = std::chrono::steady_clock::now();
+  std::vector<std::vector<double>> logits(prompts.size());
+  std::vector<RouterTrace> traces(prompts.size());
+  ThreadPool pool(std::max(1, job.engine.threads));
+  pool.run(prompts.size(), [&](std::size_t i, int) {
+    if (stop_requested()) return;
+    logits[i] = oracle.logits(prompts[i], forced.empty() ? nullptr : &forced[i], &traces[i]);
+  });
+  if (stop_requested()) return Error{.code = Code::interrupted, .message = "stopped on request"};
+  report.seconds = seconds_since(start);
+  report.tokens_computed = report.tokens;
+  ASSAY_OK(write_logits(job.out_path, logits, files.config.vocab_size, report));
+  ASSAY_OK(finish(job, traces, report));
+  return report;
+}
+
+Result<LogitsReport> run_engine(const LogitsJob& job, const Prompts& prompts, ModelFiles files) {
+  LogitsReport report{.n = static_cast<std::int64_t>(prompts.size())};
+  ASSAY_OK(check_prompts(files.config, prompts, report.tokens));
+  ASSAY_TRY(const std::vector<ForcedExperts> forced, forced_of(job, files.config, prompts));
+  ASSAY_TRY(const std::unique_ptr<Engine> engine, Engine::load(std::move(files), job.engine));
+  report.backend = engine->name();
+  report.conventions = engine->conventions();
+  std::vector<RouterTrace> traces;
+  ASSAY_TRY(const auto logits, engine->logits(prompts, forced, &traces));
+  report.seconds = engine->stats().seconds;
+  report.tokens_computed = static_cast<std::int64_t>(engine->stats().tokens_computed);
+  ASSAY_OK(write_logits(job.out_path, logits, engine->config().vocab_size, report));
+  ASSAY_OK(finish(job, traces, report));
+  return report;
+}
+
+Result<std::vector<std::int32_t>> one_prompt(const Json& list, const std::string& path, std::size_t i) {
+  const auto wrong = [&](std::string expected, std::string got) {
+    return Error{.code = Code::bad_value,
+                 .message = "the ids are no array of arrays of integers",
+                 .file = path,
+                 .field = fmt::format("prompt {}", i),
+                 .expected = std::move(expected),
+                 .got = std::move(got)};
+  };
+  if (!list.is_array()) return wrong("an array of ids", list.type_name());
+  std::vector<std::int32_t> ids;
+  for (const Json& id : list) {
+    const bool fits =
+        id.is_number_integer() && id.get<std::int64_t>() >= INT32_MIN && id.get<std::int64_t>() <= INT32_MAX;
+    if (!fits) return wrong("an integer below 2^31", dump_json(id).substr(0, 40));
+    ids.push_back(id.get<std::int32_t>());
+  }
+  return ids;
+}
+
+}  // namespace
+
+Result<Prompts> read_ids(const std::string& path) {
+  ASSAY_TRY(const Json document, read_json_file(path));
+  if (!document.is_array()) {
+    return Error{.code = Code::bad_value,
+                 .message = "the ids are no array of arrays of integers",
+                 .file = path,
+                 .expected = "an array of arrays",
+                 .got = document.type_name()};
+  }
+  Prompts out;
+  for (const Json& list : document) {
+    ASSAY_TRY(std::vector<std::int32_t> ids, one_prompt(list, path, out.size()));
+    out.push_back(std::move(ids));
+  }
+  return out;
+}
+
+Result<LogitsReport> run_logits(const LogitsJob& job) {
+  ASSAY_TRY(const Prompts prompts, read_ids(job.ids_path));
+  ASSAY_TRY(const ModelLocation location, locate_model(job.model));
+  ASSAY_TRY(ModelFiles files, open_model(location.path));
+  return job.oracle ? run_oracle(job, prompts, std::move(files)) : run_engine(job, prompts, std::move(files));
+}
+
+}  // namespace assay

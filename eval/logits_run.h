@@ -1,0 +1,35 @@
+// What `assay logits` does: ids from a file through one of the two paths, logits and router decisions into files.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "reference/model/engine.h"
+
+namespace assay {
+
+struct LogitsJob {
+  std::string model, ids_path, out_path;
+  bool oracle = false;
+  std::string trace_path, forced_path;  // "" for none
+  EngineOptions engine;
+};
+
+struct LogitsReport {
+  std::int64_t n = 0, tokens = 0, tokens_computed = 0;
+  double seconds = 0;   // without loading
+  std::string backend;  // "oracle f64", "cpu avx512"
+  std::vector<std::pair<std::string, std::string>> conventions;
+  std::vector<std::pair<std::int64_t, NearTie>> near_ties;  // (prompt, decision)
+};
+
+// Writes `logits.0` … (n_tokens, vocab_size), F32, or F64 with `oracle`; with a trace path also the routers' decisions
+// (router_trace.h), which a later job can force.
+Result<LogitsReport> run_logits(const LogitsJob& job);
+
+// One JSON array of arrays of ids.
+Result<std::vector<std::vector<std::int32_t>>> read_ids(const std::string& path);
+
+}  // namespace assay
