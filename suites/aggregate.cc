@@ -2,6 +2,7 @@
 #include <cmath>
 #include <map>
 
+#include "base/stats/proportion.h"
 #include "suites/score.h"
 
 namespace assay {
@@ -35,6 +36,10 @@ Metric named(const std::string& name, std::size_t n) {
   return metric;
 }
 
+bool all_flags(const std::vector<double>& values) {
+  return std::all_of(values.begin(), values.end(), [](double v) { return v == 0 || v == 1; });
+}
+
 void set_interval(Metric& metric) {
   if (!metric.se_population) return;
   metric.low = metric.value - kNormal95 * *metric.se_population;
@@ -47,7 +52,14 @@ Metric plain_mean(const std::string& name, const std::vector<double>& values) {
   metric.value = mean_of(values);
   metric.se_fixed = 0;
   if (values.size() > 1) metric.se_population = std::sqrt(sum_of_squares(values, metric.value) / (n - 1) / n);
-  set_interval(metric);
+  if (!all_flags(values)) {
+    set_interval(metric);
+    return metric;
+  }
+  const auto k = std::count(values.begin(), values.end(), 1.0);
+  const stats::Interval interval = stats::wilson(k, static_cast<std::int64_t>(values.size()), 0.95);
+  metric.low = interval.low;
+  metric.high = interval.high;
   return metric;
 }
 

@@ -61,7 +61,7 @@ struct Metric {
   double value = 0;
   std::optional<double> se_fixed;       // sampling of outputs on these very items; 0: nothing was sampled
   std::optional<double> se_population;  // of items like these; none below two items
-  std::optional<double> low, high;      // 95 %, population
+  std::optional<double> low, high;      // 95 %, population: Wilson for flags, else the value ± 1.96 se
   std::int64_t n = 0;
 };
 

@@ -1,0 +1,169 @@
+// Real stored outputs in ../shared against what was published about them, and the bundled item results against measured.json.
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
+#include "eval/replay.h"
+#include "suites/locate.h"
+#include "suites/render.h"
+#include "tests/catch.h"
+
+namespace {
+
+using namespace assay;
+namespace fs = std::filesystem;
+
+const std::string kData = ASSAY_SHARED "/data";
+
+bool absent(const std::string& path) {
+  if (fs::exists(path)) return false;
+  std::printf("skipped: %s is not there\n", path.c_str());
+  return true;
+}
+
+std::vector<ReplayResult> run(const std::string& path, const std::string& format, const std::string& suite,
+                              const std::string& protocol = "") {
+  ReplayOptions options;
+  options.format = format;
+  options.suite = suite;
+  options.protocol = protocol;
+  options.threads = 2;
+  auto results = replay(list_outputs({path}).value(), options, nullptr);
+  INFO((results.ok() ? std::string() : results.error().text()));
+  REQUIRE(results.ok());
+  return std::move(results).value();
+}
+
+std::string percent(double value) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.2f", 100 * value);
+  return text;
+}
+
+// Files under `folder` whose published figures the stored outputs do not give.
+std::vector<std::string> disagreeing(const std::vector<ReplayResult>& results) {
+  std::vector<std::string> out;
+  for (const auto& r : results) {
+    CHECK(r.published.size() == 3);
+    for (const auto& figure : r.published) {
+      if (!figure.agrees)
+        out.push_back(r.model + " " + figure.metric + " " + figure.published + " " + figure.ours);
+    }
+  }
+  return out;
+}
+
+const Json& measured() {
+  static const Json kMeasured = read_json_file(data_path("demo/claims/measured.json").value()).value();
+  return kMeasured;
+}
+
+double metric(const ReplayResult& r, const std::string& name) {
+  for (const auto& m : r.metrics) {
+    if (m.name == name) return m.value;
+  }
+  FAIL("no metric " + name);
+  return 0;
+}
+
+}  // namespace
+
+TEST_CASE("real: the 5,276 flags of the GSM8K model solutions") {
+  const std::string path = kData + "/gsm8k/example_model_solutions.jsonl.gz";
+  if (absent(path)) return;
+  const auto results = run(path, "gsm8k-solutions", "gsm8k");
+  REQUIRE(results.size() == 4);
+  const char* expected[] = {"21.68", "39.04", "34.72", "56.25"};
+  std::int64_t agree = 0;
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    REQUIRE(results[i].flags);
+    agree += results[i].flags->agree;
+    CHECK(percent(metric(results[i], "accuracy")) == expected[i]);
+    CHECK(results[i].audit.seen == 1319);
+    CHECK(results[i].audit.malformed == 0);
+  }
+  CHECK(agree == 5276);
+}
+
+TEST_CASE("real: ZeroEval gsm, published accuracy, no-answer share and total of every model") {
+  if (absent(kData + "/zeroeval/gsm")) return;
+  const auto results = run(kData + "/zeroeval/gsm", "zeroeval", "gsm8k");
+  CHECK(results.size() == 18);
+  CHECK(disagreeing(results).empty());
+}
+
+TEST_CASE("real: ZeroEval math-l5, partial runs included") {
+  if (absent(kData + "/zeroeval/math-l5")) return;
+  const auto results = run(kData + "/zeroeval/math-l5", "zeroeval", "math-l5");
+  CHECK(results.size() == 16);
+  CHECK(disagreeing(results).empty());
+  int partial = 0;
+  for (const auto& r : results) partial += r.audit.seen < r.audit.expected ? 1 : 0;
+  CHECK(partial == 2);
+}
+
+TEST_CASE("real: ZeroEval numersense, one published figure is not what the stored outputs give") {
+  if (absent(kData + "/zeroeval/numersense-v2")) return;
+  const auto results = run(kData + "/zeroeval/numersense-v2", "zeroeval", "numersense");
+  CHECK(results.size() == 12);
+  CHECK(disagreeing(results) == std::vector<std::string>{"Meta-Llama-3-70B-Instruct accuracy 84.57 84.77"});
+}
+
+TEST_CASE("real: what other extractors make of the same ZeroEval outputs") {
+  const std::string path = kData + "/zeroeval/gsm/Mistral-Large-2.jsonl.gz";
+  if (absent(path)) return;
+  // field study, section 5.3: lm-evaluation-harness strict and flexible
+  CHECK(percent(metric(run(path, "zeroeval", "gsm8k", "lme-strict")[0], "accuracy")) == "0.00");
+  CHECK(percent(metric(run(path, "zeroeval", "gsm8k", "lme-flexible")[0], "accuracy")) == "91.05");
+  CHECK(percent(metric(run(path, "zeroeval", "gsm8k", "last-number-no-commas")[0], "accuracy")) == "93.03");
+}
+
+TEST_CASE("real: items of GSM8K and MMLU load") {
+  if (absent(kData + "/gsm8k") || absent(kData + "/mmlu")) return;
+  auto gsm = load_suite("gsm8k", kData);
+  INFO((gsm.ok() ? std::string() : gsm.error().text()));
+  REQUIRE(gsm.ok());
+  CHECK(gsm->items.size() == 1319);
+  CHECK(gsm->items[0].gold == "18");
+  auto mmlu = load_suite("mmlu", kData);
+  INFO((mmlu.ok() ? std::string() : mmlu.error().text()));
+  REQUIRE(mmlu.ok());
+  CHECK(mmlu->items.size() == 14042);
+  CHECK(mmlu->fewshot.size() == 285);
+  const auto request = render_request(*mmlu, mmlu->main_protocol(), mmlu->items[0]);
+  REQUIRE(request.ok());
+  CHECK(request->prompt.starts_with(
+      "The following are multiple choice questions (with answers) about abstract algebra.\n\n"));
+  CHECK(request->prompt.ends_with("\nAnswer:"));
+  CHECK(request->continuations == std::vector<std::string>{" A", " B", " C", " D"});
+}
+
+TEST_CASE("demo: stored item results give the measured scores, both models, all twelve protocols") {
+  const std::string claims = data_path("demo/claims").value();
+  for (const auto& [suffix, model] : {std::pair{"", "bf16"}, std::pair{"-fp8", "fp8"}}) {
+    int protocols = 0;
+    for (const auto& [key, expected] : measured().at(model).items()) {
+      const auto slash = key.find('/');
+      const std::string suite = key.substr(0, slash), protocol = key.substr(slash + 1);
+      const std::string file = claims + "/items-" + suite + "-" + protocol + suffix + ".jsonl";
+      const auto r = run(file, suite == "steps-gen" ? "jsonl" : "assay-items", suite, protocol)[0];
+      INFO(file);
+      const bool rolling = suite == "tales-bpb";
+      const double score = r.metrics[0].value * (rolling ? 1 : 100);
+      CHECK(std::abs(score - expected.at("score").get<double>()) < (rolling ? 2e-6 : 1e-4));
+      const double se = *r.metrics[0].se_population * (rolling ? 1 : 100);
+      CHECK(se == Approx(expected.at("standard_error").get<double>()).epsilon(rolling ? 1e-4 : 2e-3));
+      CHECK(r.audit.seen == expected.at("n").get<std::int64_t>());
+      CHECK(r.audit.malformed == 0);
+      if (!rolling) {
+        REQUIRE(r.flags);
+        CHECK(r.flags->agree == r.flags->of);
+        CHECK(r.flags->flagged_right == expected.at("correct").get<std::int64_t>());
+      }
+      CHECK(r.tasks.size() == expected.at("subsets").size());
+      ++protocols;
+    }
+    CHECK(protocols == 12);
+  }
+}
