@@ -51,7 +51,9 @@ Verdict same_loose_number(std::string_view answer, std::string_view gold) {
   if (trimmed(answer) == trimmed(gold)) return true;
   const auto first = [](std::string_view text) {
     const auto span = find_number(text, false);
-    return span ? text.substr(span->begin, span->size) : std::string_view{};
+    if (!span) return std::string_view{};
+    const bool minus = span->begin > 0 && text[span->begin - 1] == '-';  // "p-2": -2, as ZeroEval reads it
+    return minus ? text.substr(span->begin - 1, span->size + 1) : text.substr(span->begin, span->size);
   };
   return same_number(first(answer), first(gold)).value_or(false);
 }

@@ -153,6 +153,7 @@ TEST_CASE("score: a sentence's first number decides in the loose comparison only
   CHECK(equal("number-loose", "36, 35, 32", "36"));
   CHECK(equal("number-loose", "1112112", "1112112_3"));
   CHECK(equal("number-loose", "(a,b)", "(a,b)"));
+  CHECK_FALSE(equal("number-loose", "p-2", "2"));
   CHECK_FALSE(equal("number-loose", "9/4", "9"));
   CHECK_FALSE(equal("number-loose", "no idea", "18"));
 }
