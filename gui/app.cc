@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/file.h"
 #include "gui/format.h"
+#include "gui/widgets.h"
 
 namespace assay::gui {
 namespace {
@@ -43,7 +44,7 @@ std::string App::window_keys() const {
 
 bool App::typing() const { return ImGui::GetIO().WantTextInput || focus_pending_; }
 
-void App::frame(const Fonts& fonts) {
+void App::frame(const Fonts& fonts, std::string* log) {
   if (ImGui::GetIO().WantTextInput) focus_pending_ = false;
   for (const Press press : read_presses(typing())) act(press);
   const Status built = active().build(store_, state_);
@@ -51,7 +52,7 @@ void App::frame(const Fonts& fonts) {
 
   const ImGuiIO& io = ImGui::GetIO();
   const float em = ImGui::GetFontSize(), status_height = std::floor(em * 2);
-  const float rail = std::floor(em * 12), body = std::max(1.0F, io.DisplaySize.y - status_height);
+  const float rail = std::floor(em * 12.5F), body = std::max(1.0F, io.DisplaySize.y - status_height);
   const float room = std::max(1.0F, io.DisplaySize.x - rail);
   const float inspector = std::floor(room * inspector_share_[static_cast<std::size_t>(state_.place)]);
   ImGui::SetNextWindowPos({0, 0});
@@ -61,6 +62,7 @@ void App::frame(const Fonts& fonts) {
   ImGui::Begin("shell", nullptr,
                ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoSavedSettings |
                    ImGuiWindowFlags_NoBringToFrontOnFocus);
+  begin_log(log);
   const auto panel = [&](const char* name, ImVec2 size, ImU32 ground, auto&& draw) {
     ImGui::PushStyleColor(ImGuiCol_ChildBg, ground);
     ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, {em * 0.8F, em * 0.7F});
@@ -80,9 +82,10 @@ void App::frame(const Fonts& fonts) {
   ImGui::SameLine();
   panel("inspector", {inspector, body}, colour::kPanel, [&] { draw_inspector(fonts); });
   draw_status(fonts);
+  end_log(log);
   ImGui::End();
   ImGui::PopStyleVar(2);
-  draw_overlay(fonts);
+  draw_overlay(fonts, log);
 }
 
 void App::act(Press press) {

@@ -21,8 +21,8 @@ class App {
  public:
   explicit App(Store store);
 
-  // Between ImGui::NewFrame and ImGui::Render.
-  void frame(const Fonts& fonts);
+  // Between ImGui::NewFrame and ImGui::Render. With `log`: what the frame says, tables as "| a | b |".
+  void frame(const Fonts& fonts, std::string* log = nullptr);
 
   State& state() { return state_; }
   const State& state() const { return state_; }
@@ -59,7 +59,7 @@ class App {
   void draw_inspector(const Fonts& fonts);
   void draw_splitter(float height, float width);
   void draw_status(const Fonts& fonts);
-  void draw_overlay(const Fonts& fonts);
+  void draw_overlay(const Fonts& fonts, std::string* log);
 
   Store store_;
   State state_;

@@ -34,13 +34,12 @@ void draw_verdict_line(const ClaimRow& claim, const Fonts& fonts) {
 void draw_figures(const ClaimRow& claim, const Fonts& fonts) {
   const int decimals = claim_decimals(claim);
   const auto percent = fmt::format("{} %", number(claim.level.value_or(0.95) * 100, 0));
-  heading("Figures", fonts);
+  heading(fmt::format("Figures, intervals at {}", percent), fonts);
   fact("published", claim_published(claim), fonts);
   fact("measured", claim_measured(claim), fonts);
-  if (claim.fixed_low)
-    fact(percent + " on these items", interval(claim.fixed_low, claim.fixed_high, decimals), fonts);
+  if (claim.fixed_low) fact("on these items", interval(claim.fixed_low, claim.fixed_high, decimals), fonts);
   if (claim.population_low)
-    fact(percent + " population", interval(claim.population_low, claim.population_high, decimals), fonts);
+    fact("on the population", interval(claim.population_low, claim.population_high, decimals), fonts);
   if (claim.n) fact("n", count(claim.n), fonts);
   if (claim.claimed_n) fact("n as claimed", count(claim.claimed_n), fonts);
   if (claim.margin)
@@ -169,7 +168,7 @@ void draw_run(const Store& store, State& state, const RunRow& run, const Fonts& 
     state.go(Place::items);
   }
   heading("Score", fonts);
-  fact("95 % population", score_interval(run.low, run.high, run.metric), fonts);
+  fact("95 % interval", score_interval(run.low, run.high, run.metric), fonts);
   fact("n", count(run.n), fonts);
   fact("right / wrong",
        fmt::format("{} / {}{}", count(run.correct), count(run.wrong),

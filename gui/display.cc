@@ -4,7 +4,6 @@
 #include <GLFW/glfw3.h>
 #include <backends/imgui_impl_glfw.h>
 #include <backends/imgui_impl_opengl3.h>
-#include <imgui_internal.h>
 
 #include <algorithm>
 #include <cstring>
@@ -87,11 +86,9 @@ void draw_frame(const Screen& screen, App& app, const Fonts& fonts) {
 
 // Another frame into the log, and the picture by the processor: what the tests compare is what a user saves.
 void save_window(App& app, const Fonts& fonts) {
+  std::string text;
   ImGui::NewFrame();
-  ImGui::LogToBuffer(64);
-  app.frame(fonts);
-  const std::string text = ImGui::GetCurrentContext()->LogBuffer.c_str();
-  ImGui::LogFinish();
+  app.frame(fonts, &text);
   ImGui::Render();
   app.save(".", rasterise(*ImGui::GetDrawData(), font_atlas(), colour::kGround), text);
 }

@@ -9,7 +9,6 @@ namespace assay::gui {
 namespace {
 
 constexpr float kStepSeconds = 1.0F / 60.0F;
-constexpr int kLogDepth = 64;  // tree nodes that the log opens by itself
 
 }  // namespace
 
@@ -101,17 +100,6 @@ void Headless::wheel(float steps, const Draw& draw) {
   frame(draw);
   ImGui::GetIO().MouseWheel = 0;
   frame(draw);
-}
-
-std::string Headless::text(const Draw& draw) {
-  std::string log;
-  frame([&] {
-    ImGui::LogToBuffer(kLogDepth);
-    draw();
-    log = context_->LogBuffer.c_str();
-    ImGui::LogFinish();
-  });
-  return log;
 }
 
 Image Headless::picture() const {

@@ -31,7 +31,6 @@ class Headless {
   void click(float x, float y, const Draw& draw);  // moves there first, as a hand does
   void double_click(float x, float y, const Draw& draw);
   void wheel(float steps, const Draw& draw);
-  std::string text(const Draw& draw);  // one frame, what it says: Dear ImGui's log, tables as "| a | b |"
 
   Image picture() const;  // of the last frame
   const Fonts& fonts() const { return fonts_; }

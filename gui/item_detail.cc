@@ -11,10 +11,6 @@
 namespace assay::gui {
 namespace {
 
-std::string option_letter(std::int64_t index) {
-  return index >= 0 && index < 26 ? std::string(1, static_cast<char>('A' + index)) : std::to_string(index);
-}
-
 // A token's text with line breaks made visible.
 std::string visible(const std::string& token) {
   std::string shown;
@@ -144,8 +140,7 @@ void draw_item(const Store&, const ItemView& view, const RunRow* run_a, const Ru
                const Fonts& fonts) {
   draw_wrapped(view.a.row.key, colour::kText, fonts.title);
   fact("subset", view.a.row.subset, fonts, Tone::soft);
-  const std::string& gold = view.a.row.gold;
-  fact("expected", gold, fonts, Tone::good);
+  fact("expected", gold_text(view.a.row.gold, view.a.row.chosen.has_value()), fonts, Tone::good);
   heading("Question", fonts);
   draw_box("question", view.a.row.question, fonts, colour::kLine);
   draw_side("A", view, view.a, run_a, colour::kAccent, fonts);

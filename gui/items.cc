@@ -11,8 +11,8 @@ namespace {
 constexpr std::int64_t kMaxTokenStrips = 8;  // continuations of one item whose tokens are shown
 
 Cell found_cell(const PairSide& side) {
+  if (side.chosen) return plain(option_letter(*side.chosen));
   if (side.extracted) return plain(side.extracted->empty() ? "(empty)" : one_line(*side.extracted, 48));
-  if (side.chosen) return plain("option " + std::to_string(*side.chosen));
   if (side.score && !side.correct) return numeric(number(side.score, 4), side.score, Tone::soft);
   return plain("nothing", Tone::open);
 }
@@ -91,21 +91,33 @@ std::int64_t ItemList::next_flip(const Store& store, std::int64_t index, int dir
   return -1;
 }
 
+std::string option_letter(std::int64_t index) {
+  return index >= 0 && index < 26 ? std::string(1, static_cast<char>('A' + index)) : std::to_string(index);
+}
+
+std::string gold_text(const std::string& gold, bool is_choice) {
+  const bool digits =
+      !gold.empty() && gold.size() < 3 && gold.find_first_not_of("0123456789") == std::string::npos;
+  return is_choice && digits ? option_letter(std::stoi(gold)) : one_line(gold, 60);
+}
+
 std::vector<Column> item_columns(bool with_b) {
-  std::vector<Column> columns = {{"Item", 140},    {"Subset", 110}, {"Question"},
-                                 {"Expected", 76}, {"A", 26},       {"Found in A", 96}};
+  std::vector<Column> columns = {elastic("Item", 130),     elastic("Subset", 100, 2),
+                                 elastic("Question", 260), elastic("Expected", 72),
+                                 fixed("A", 18),           elastic("Found in A", 84)};
   if (with_b) {
-    columns.push_back({"B", 26});
-    columns.push_back({"Found in B", 96});
+    columns.push_back(fixed("B", 18));
+    columns.push_back(elastic("Found in B", 84));
   }
-  columns.push_back({"Margin", 66, true});
+  columns.push_back(numbers("Margin", 58, 1));
   return columns;
 }
 
 Line item_line(const PairRow& row, bool with_b) {
-  Line line{row.item_id,
-            {plain(row.key), plain(row.subset, Tone::soft), plain(one_line(row.question_head, 200)),
-             plain(one_line(row.gold, 40)), mark_cell(row.a.correct), found_cell(row.a)}};
+  Line line{
+      row.item_id,
+      {plain(row.key), plain(row.subset, Tone::soft), plain(one_line(row.question_head, 200)),
+       plain(gold_text(row.gold, row.a.chosen.has_value())), mark_cell(row.a.correct), found_cell(row.a)}};
   if (with_b) {
     line.cells.push_back(row.b ? mark_cell(row.b->correct) : mark_cell(std::nullopt));
     line.cells.push_back(row.b ? found_cell(*row.b) : plain("not run", Tone::faint));

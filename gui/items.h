@@ -44,6 +44,9 @@ class ItemList {
   std::int64_t blocks_read_ = 0;
 };
 
+std::string option_letter(std::int64_t index);  // A, B, ... ; the number where the letters end
+// A choice's expected answer is stored as an index and shown as its letter.
+std::string gold_text(const std::string& gold, bool is_choice);
 std::vector<Column> item_columns(bool with_b);
 Line item_line(const PairRow& row, bool with_b);
 

@@ -134,13 +134,18 @@ void draw_triangle(Image& image, Triangle t, const Box& clip, const Image& atlas
   const bool constant = t.flat_colour && t.flat_uv;
   const std::int64_t whole[3] = {t.area, 0, 0};
   const Colour flat = shade(t, whole, atlas);
+  // The edge functions are linear: a pixel to the right adds a constant.
+  std::int64_t step[3];
+  for (int i = 0; i < 3; ++i) step[i] = -(t.p[(i + 2) % 3].y - t.p[(i + 1) % 3].y) * kSub;
   for (int y = y0; y < y1; ++y) {
-    for (int x = x0; x < x1; ++x) {
-      const Point p{x * kSub + kSub / 2, y * kSub + kSub / 2};
-      const std::int64_t w[3] = {edge(t.p[1], t.p[2], p), edge(t.p[2], t.p[0], p), edge(t.p[0], t.p[1], p)};
-      if (w[0] + t.bias[0] < 0 || w[1] + t.bias[1] < 0 || w[2] + t.bias[2] < 0) continue;
-      std::uint8_t* to = image.rgba.data() + (static_cast<std::size_t>(y) * image.width + x) * 4;
-      blend(to, constant ? flat : shade(t, w, atlas));
+    const Point p{x0 * kSub + kSub / 2, y * kSub + kSub / 2};
+    std::int64_t w[3] = {edge(t.p[1], t.p[2], p), edge(t.p[2], t.p[0], p), edge(t.p[0], t.p[1], p)};
+    std::uint8_t* to = image.rgba.data() + (static_cast<std::size_t>(y) * image.width + x0) * 4;
+    for (int x = x0; x < x1; ++x, to += 4) {
+      if (w[0] + t.bias[0] >= 0 && w[1] + t.bias[1] >= 0 && w[2] + t.bias[2] >= 0) {
+        blend(to, constant ? flat : shade(t, w, atlas));
+      }
+      for (int i = 0; i < 3; ++i) w[i] += step[i];
     }
   }
 }

@@ -14,6 +14,7 @@ namespace assay::gui {
 namespace {
 
 constexpr std::size_t kMaxFilterBytes = 256;
+constexpr float kCardEms = 4.4F;  // height of the cards of runs A and B
 constexpr float kLeastInspectorShare = 0.15F, kMostInspectorShare = 0.75F;
 
 void soft_text(std::string_view text) {
@@ -41,7 +42,7 @@ void App::draw_rail(const Fonts& fonts) {
   ImGui::PopFont();
   ImGui::Dummy({0, ImGui::GetFontSize() * 0.4F});
   for (int i = 0; i < kPlaces; ++i) draw_rail_entry(static_cast<Place>(i), fonts);
-  const float cards = ImGui::GetFontSize() * 9.5F;
+  const float cards = 2 * (std::floor(ImGui::GetFontSize() * kCardEms) + ImGui::GetStyle().ItemSpacing.y);
   const float gap = ImGui::GetContentRegionAvail().y - cards;
   if (gap > 0) ImGui::Dummy({0, gap});
   draw_side_card("A", state_.selection.run_a, colour::kAccent, fonts);
@@ -73,7 +74,7 @@ void App::draw_rail_entry(Place place, const Fonts& fonts) {
 }
 
 void App::draw_side_card(const char* name, MaybeId id, ImU32 ink, const Fonts& fonts) {
-  const float em = ImGui::GetFontSize(), height = std::floor(em * 4.4F);
+  const float em = ImGui::GetFontSize(), height = std::floor(em * kCardEms);
   const ImVec2 at = ImGui::GetCursorScreenPos();
   const float width = ImGui::GetContentRegionAvail().x;
   ImDrawList& list = *ImGui::GetWindowDrawList();
@@ -107,6 +108,7 @@ void App::draw_centre(const Fonts& fonts) {
   ImGui::SetCursorPosY(ImGui::GetCursorPosY() + fonts.title->FontSize - fonts.text->FontSize - 1);
   soft_text(active().subtitle());
   ImGui::SameLine(std::max(0.0F, ImGui::GetContentRegionMax().x - field));
+  ImGui::SetCursorPosY(ImGui::GetCursorPosY() - fonts.title->FontSize + fonts.text->FontSize - 1);
   ImGui::SetNextItemWidth(field);
   draw_filter();
   draw_modes(fonts);
@@ -144,8 +146,6 @@ void App::draw_modes(const Fonts& fonts) {
       cursor.mode = i;
     ImGui::PopID();
   }
-  if (!modes.empty()) ImGui::SameLine(0, ImGui::GetFontSize());
-  ImGui::SetCursorPosY(ImGui::GetCursorPosY() + (modes.empty() ? 0 : 3));
   soft_text(active().summary());
   ImGui::Dummy({0, 2});
 }
@@ -188,7 +188,7 @@ void App::draw_status(const Fonts& fonts) {
   ImGui::LogText("%s\n", state_.message.c_str());
 }
 
-void App::draw_overlay(const Fonts& fonts) {
+void App::draw_overlay(const Fonts& fonts, std::string* log) {
   if (state_.overlay == Overlay::none) return;
   const ImVec2 display = ImGui::GetIO().DisplaySize;
   const float em = ImGui::GetFontSize();
@@ -213,6 +213,7 @@ void App::draw_overlay(const Fonts& fonts) {
   const char* names[] = {"none", "palette", "help", "evidence"};
   ImGui::Begin(names[static_cast<int>(shown)], nullptr,
                shown == Overlay::palette || wide ? kPlain : kPlain | ImGuiWindowFlags_AlwaysAutoResize);
+  begin_log(log);
   if (ImGui::IsWindowAppearing()) ImGui::SetWindowFocus();
   if (shown == Overlay::help) draw_help(fonts);
   if (shown == Overlay::evidence) draw_evidence(evidence_, fonts);
@@ -223,6 +224,7 @@ void App::draw_overlay(const Fonts& fonts) {
       run_palette_entry();
     }
   }
+  end_log(log);
   ImGui::End();
   ImGui::PopStyleVar(2);
   ImGui::PopStyleColor();

@@ -3,10 +3,18 @@
 #include <algorithm>
 #include <cmath>
 
+#include <imgui_internal.h>
+
 #include "base/check.h"
+#include "gui/widgets.h"
 
 namespace assay::gui {
 namespace {
+
+constexpr float kDesignPixels = 15;        // the font size that widths are given for
+constexpr float kElasticLeast = 0.7F;      // of its width, before others are dropped
+constexpr std::int64_t kLoggedRows = 500;  // before and after the chosen one
+constexpr float kColumnPadding = 16;       // both sides of a column, as the theme sets it
 
 char fold(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
@@ -42,7 +50,9 @@ void draw_chip(const Cell& cell, const Fonts& fonts) {
   list.AddRectFilled({at.x, at.y - 1}, {at.x + side, at.y - 1 + side}, style.fill, 4);
   ImGui::PushFont(fonts.bold);
   const ImVec2 size = ImGui::CalcTextSize(letter);
-  list.AddText({std::floor(at.x + (side - size.x) / 2 + 0.5F), at.y}, IM_COL32(12, 14, 18, 255), letter);
+  const ImVec2 inside{std::floor(at.x + (side - size.x) / 2 + 0.5F),
+                      std::floor(at.y - 1 + (side - size.y) / 2)};
+  list.AddText(inside, IM_COL32(12, 14, 18, 255), letter);
   ImGui::PopFont();
   ImGui::Dummy({side + 2, side - 2});
   ImGui::SameLine();
@@ -89,18 +99,24 @@ void draw_head(const Column& column, int index) {
   const float left = column.right ? std::max(0.0F, room - width - arrow) : 0;
   ImGui::GetWindowDrawList()->AddText({at.x + left, at.y}, sorted ? colour::kText : colour::kSoft,
                                       column.title.c_str());
-  ImGui::LogText("%s%s", index == 0 ? "" : " | ", column.title.c_str());
+  ImGui::LogText(" %s", column.title.c_str());
+}
+
+void set_up_columns(const std::vector<Column>& columns, const std::vector<bool>& shown, bool sortable) {
+  ImGui::TableSetupScrollFreeze(0, 1);
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    const Column& column = columns[i];
+    ImGuiTableColumnFlags flags =
+        column.elastic ? ImGuiTableColumnFlags_WidthStretch : ImGuiTableColumnFlags_WidthFixed;
+    if (!sortable) flags |= ImGuiTableColumnFlags_NoSort;
+    if (!shown[i]) flags |= ImGuiTableColumnFlags_Disabled;
+    ImGui::TableSetupColumn(
+        column.title.c_str(), flags,
+        column.elastic ? column.width : column.width * ImGui::GetFontSize() / kDesignPixels);
+  }
 }
 
 void draw_header(const std::vector<Column>& columns, Cursor& cursor, bool sortable) {
-  ImGui::TableSetupScrollFreeze(0, 1);
-  for (const Column& column : columns) {
-    ImGuiTableColumnFlags flags =
-        column.width > 0 ? ImGuiTableColumnFlags_WidthFixed : ImGuiTableColumnFlags_WidthStretch;
-    if (!sortable) flags |= ImGuiTableColumnFlags_NoSort;
-    ImGui::TableSetupColumn(column.title.c_str(), flags,
-                            column.width > 0 ? column.width * ImGui::GetFontSize() / 15.0F : 1.0F);
-  }
   ImGui::TableNextRow(ImGuiTableRowFlags_Headers);
   for (int i = 0; i < static_cast<int>(columns.size()); ++i)
     draw_head(columns[static_cast<std::size_t>(i)], i);
@@ -111,24 +127,34 @@ void draw_header(const std::vector<Column>& columns, Cursor& cursor, bool sortab
   specs->SpecsDirty = false;
 }
 
-void draw_line(const std::vector<Column>& columns, const Line& line, std::int64_t row, const Cursor& cursor,
-               const Fonts& fonts, TableEvent& event) {
+TableEvent draw_line(const std::vector<Column>& columns, const Line& line, std::int64_t row, bool chosen,
+                     const Fonts& fonts) {
   ASSAY_CHECK(line.cells.size() == columns.size());
+  TableEvent event;
   ImGui::TableNextRow();
-  ImGui::TableNextColumn();
   ImGui::PushID(reinterpret_cast<const void*>(static_cast<std::intptr_t>(row)));
-  const ImVec2 start = ImGui::GetCursorPos();
-  constexpr auto kFlags = ImGuiSelectableFlags_SpanAllColumns | ImGuiSelectableFlags_AllowDoubleClick;
-  if (ImGui::Selectable("##row", row == cursor.row, kFlags)) {
-    event.selected = row;
-    if (ImGui::IsMouseDoubleClicked(ImGuiMouseButton_Left)) event.activated = row;
-  }
-  ImGui::SetCursorPos(start);
+  bool selectable_drawn = false;
   for (std::size_t i = 0; i < columns.size(); ++i) {
-    if (i > 0) ImGui::TableNextColumn();
+    if (!ImGui::TableSetColumnIndex(static_cast<int>(i))) continue;
+    if (!selectable_drawn) {
+      const ImVec2 start = ImGui::GetCursorPos();
+      constexpr auto kFlags = ImGuiSelectableFlags_SpanAllColumns | ImGuiSelectableFlags_AllowDoubleClick;
+      // Rows touch each other: a click between two lines of text belongs to one of them.
+      ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing,
+                          {ImGui::GetStyle().ItemSpacing.x, 2 * ImGui::GetStyle().CellPadding.y});
+      const bool clicked = ImGui::Selectable("##row", chosen, kFlags);
+      ImGui::PopStyleVar();
+      if (clicked) {
+        event.selected = row;
+        if (ImGui::IsMouseDoubleClicked(ImGuiMouseButton_Left)) event.activated = row;
+      }
+      ImGui::SetCursorPos(start);
+      selectable_drawn = true;
+    }
     draw_cell(line.cells[i], columns[i], fonts);
   }
   ImGui::PopID();
+  return event;
 }
 
 float row_pitch() { return ImGui::GetTextLineHeight() + 2 * ImGui::GetStyle().CellPadding.y; }
@@ -142,6 +168,18 @@ void reveal_row(std::int64_t row) {
   } else if (top + pitch > ImGui::GetScrollY() + room) {
     ImGui::SetScrollY(top + pitch - room);
   }
+}
+
+// A text that ends in "..." where its column ends.
+void draw_clipped(const std::string& text, ImU32 ink) {
+  const ImVec2 at = ImGui::GetCursorScreenPos();
+  const float end = at.x + ImGui::GetContentRegionAvail().x;
+  const ImVec2 size = ImGui::CalcTextSize(text.data(), text.data() + text.size());
+  ImGui::PushStyleColor(ImGuiCol_Text, ink);
+  ImGui::RenderTextEllipsis(ImGui::GetWindowDrawList(), at, {end, at.y + size.y}, end, end, text.data(),
+                            text.data() + text.size(), &size);
+  ImGui::PopStyleColor();
+  ImGui::Dummy({std::min(size.x, std::max(1.0F, end - at.x)), ImGui::GetTextLineHeight()});
 }
 
 }  // namespace
@@ -160,10 +198,6 @@ ImU32 colour_of(Tone tone) {
       return colour::kBad;
     case Tone::open:
       return colour::kOpen;
-    case Tone::other:
-      return colour::kOther;
-    case Tone::never:
-      return colour::kNever;
     case Tone::first:
       return colour::kAccent;
     case Tone::second:
@@ -227,15 +261,51 @@ LineSource source_of(const Table& table) {
 void draw_cell(const Cell& cell, const Column& column, const Fonts& fonts) {
   if (cell.shape == Shape::chip) return draw_chip(cell, fonts);
   if (cell.shape == Shape::mark) return draw_mark(cell);
-  ImGui::PushStyleColor(ImGuiCol_Text, colour_of(cell.tone));
   if (column.mono) ImGui::PushFont(fonts.mono);
   if (column.right) {
+    ImGui::PushStyleColor(ImGuiCol_Text, colour_of(cell.tone));
     text_right(cell.text);
+    ImGui::PopStyleColor();
   } else {
-    ImGui::TextUnformatted(cell.text.data(), cell.text.data() + cell.text.size());
+    draw_clipped(cell.text, colour_of(cell.tone));
   }
   if (column.mono) ImGui::PopFont();
-  ImGui::PopStyleColor();
+}
+
+Column fixed(std::string title, float width, int drop) {
+  return {.title = std::move(title), .width = width, .drop = drop};
+}
+Column numbers(std::string title, float width, int drop) {
+  return {.title = std::move(title), .width = width, .drop = drop, .right = true};
+}
+Column elastic(std::string title, float width, int drop) {
+  return {.title = std::move(title), .width = width, .drop = drop, .elastic = true};
+}
+Column digest_column(std::string title, int drop) {
+  return {.title = std::move(title), .width = 112, .drop = drop, .mono = true};
+}
+
+std::vector<bool> fitting(const std::vector<Column>& columns, float width) {
+  std::vector<bool> shown(columns.size(), true);
+  const auto needed = [&] {
+    float sum = 0;
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      if (shown[i])
+        sum += (columns[i].elastic ? columns[i].width * kElasticLeast : columns[i].width) + kColumnPadding;
+    }
+    return sum;
+  };
+  while (needed() > width) {
+    std::size_t worst = columns.size();
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      if (shown[i] && columns[i].drop > 0 &&
+          (worst == columns.size() || columns[i].drop > columns[worst].drop))
+        worst = i;
+    }
+    if (worst == columns.size()) break;
+    shown[worst] = false;
+  }
+  return shown;
 }
 
 TableEvent draw_table(const char* name, const std::vector<Column>& columns, const LineSource& lines,
@@ -243,18 +313,27 @@ TableEvent draw_table(const char* name, const std::vector<Column>& columns, cons
   TableEvent event;
   ASSAY_CHECK(!columns.empty() && columns.size() < 64);
   ImGuiTableFlags flags = ImGuiTableFlags_ScrollY | ImGuiTableFlags_BordersInnerH |
-                          ImGuiTableFlags_Resizable | ImGuiTableFlags_SizingStretchProp |
+                          ImGuiTableFlags_Resizable | ImGuiTableFlags_NoBordersInBody |
                           ImGuiTableFlags_PadOuterX;
   if (sortable) flags |= ImGuiTableFlags_Sortable | ImGuiTableFlags_SortTristate;
-  if (!ImGui::BeginTable(name, static_cast<int>(columns.size()), flags, ImGui::GetContentRegionAvail()))
-    return event;
+  const ImVec2 room = ImGui::GetContentRegionAvail();
+  if (!ImGui::BeginTable(name, static_cast<int>(columns.size()), flags, room)) return event;
+  set_up_columns(columns, fitting(columns, room.x * kDesignPixels / ImGui::GetFontSize()), sortable);
   draw_header(columns, cursor, sortable);
   if (cursor.reveal) reveal_row(cursor.row);
-  ImGuiListClipper clipper;
-  clipper.Begin(static_cast<int>(lines.count), row_pitch());
-  while (clipper.Step()) {
-    for (int row = clipper.DisplayStart; row < clipper.DisplayEnd; ++row)
-      draw_line(columns, lines.at(row), row, cursor, fonts, event);
+  const auto draw_rows = [&](std::int64_t from, std::int64_t to) {
+    for (std::int64_t row = from; row < to; ++row) {
+      const TableEvent here = draw_line(columns, lines.at(row), row, row == cursor.row, fonts);
+      if (here.selected) event = here;
+    }
+  };
+  if (logging()) {  // the clipper would draw every row for the log
+    draw_rows(std::max<std::int64_t>(0, cursor.row - kLoggedRows),
+              std::min(lines.count, cursor.row + kLoggedRows));
+  } else {
+    ImGuiListClipper clipper;
+    clipper.Begin(static_cast<int>(lines.count), row_pitch());
+    while (clipper.Step()) draw_rows(clipper.DisplayStart, clipper.DisplayEnd);
   }
   cursor.reveal = false;
   ImGui::EndTable();

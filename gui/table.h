@@ -13,7 +13,7 @@
 
 namespace assay::gui {
 
-enum class Tone { normal, soft, faint, good, bad, open, other, never, first, second };
+enum class Tone { normal, soft, faint, good, bad, open, first, second };
 ImU32 colour_of(Tone tone);
 
 // text: as it is. chip: a coloured cell with its letter (verdicts). mark: + right, x wrong, "-" none, drawn
@@ -31,12 +31,21 @@ Cell numeric(std::string text, std::optional<double> order, Tone tone = Tone::no
 Cell verdict_cell(const std::string& verdict);
 Cell mark_cell(std::optional<bool> right);
 
+// Widths are pixels at a font of 15. Where the window is too narrow, columns with the highest `drop` go first; 0 stays.
 struct Column {
   std::string title;
-  float width = 0;  // pixels at scale 1; 0: shares what is left
+  float width = 0;
+  int drop = 0;
   bool right = false;
   bool mono = false;
+  bool elastic = false;  // shares what is left, by width; may shrink to 70 % of it
 };
+Column fixed(std::string title, float width, int drop = 0);
+Column numbers(std::string title, float width, int drop = 0);  // to the right
+Column elastic(std::string title, float width, int drop = 0);
+Column digest_column(std::string title, int drop = 0);
+// Which columns fit into `width` pixels, one flag a column.
+std::vector<bool> fitting(const std::vector<Column>& columns, float width);
 
 struct Line {
   std::int64_t id = 0;

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/check.h"
+#include "reports/query.h"
 
 namespace assay::gui {
 namespace {
@@ -101,12 +102,13 @@ void set_colours() {
 ImVec4 as_vector(ImU32 packed) { return ImGui::ColorConvertU32ToFloat4(packed); }
 
 VerdictStyle style_of_verdict(std::string_view verdict) {
-  if (verdict == "reproduced") return {'R', colour::kGood};
-  if (verdict == "contradicted") return {'C', colour::kBad};
-  if (verdict == "undecided") return {'U', colour::kOpen};
-  if (verdict == "protocol-mismatch") return {'M', colour::kOther};
-  if (verdict == "impossible") return {'I', colour::kNever};
-  return {'?', colour::kFaint};
+  const std::string name(verdict);
+  return {verdict_letter(name), ink_colour(plot::ink_of_verdict(name))};
+}
+
+ImU32 ink_colour(plot::Ink ink) {
+  const std::uint32_t rgb = plot::rgb_of(ink, true);
+  return IM_COL32(rgb >> 16 & 255, rgb >> 8 & 255, rgb & 255, 255);
 }
 
 Fonts load_fonts(FontChoice choice, float scale) {

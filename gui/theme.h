@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "reports/plot/scene.h"
+
 namespace assay::gui {
 
 namespace colour {
@@ -14,16 +16,14 @@ inline constexpr ImU32 kPanel = IM_COL32(24, 28, 36, 255);   // rail, inspector
 inline constexpr ImU32 kRaised = IM_COL32(34, 40, 51, 255);  // fields, chips, table heads
 inline constexpr ImU32 kLine = IM_COL32(48, 56, 70, 255);    // separators, grid
 inline constexpr ImU32 kText = IM_COL32(222, 227, 235, 255);
-inline constexpr ImU32 kSoft = IM_COL32(145, 156, 174, 255);   // labels, units
-inline constexpr ImU32 kFaint = IM_COL32(98, 109, 128, 255);   // what is not known
-inline constexpr ImU32 kAccent = IM_COL32(92, 164, 240, 255);  // selection, run A
-inline constexpr ImU32 kSecond = IM_COL32(240, 160, 92, 255);  // run B
-inline constexpr ImU32 kGood = IM_COL32(82, 184, 120, 255);
-inline constexpr ImU32 kBad = IM_COL32(232, 98, 92, 255);
-inline constexpr ImU32 kOpen = IM_COL32(226, 174, 70, 255);    // undecided
-inline constexpr ImU32 kOther = IM_COL32(168, 142, 230, 255);  // protocol mismatch
-inline constexpr ImU32 kNever = IM_COL32(214, 96, 168, 255);   // impossible
-inline constexpr ImU32 kBand = IM_COL32(92, 164, 240, 36);     // equivalence band
+inline constexpr ImU32 kSoft = IM_COL32(145, 156, 174, 255);    // labels, units
+inline constexpr ImU32 kFaint = IM_COL32(98, 109, 128, 255);    // what is not known
+inline constexpr ImU32 kAccent = IM_COL32(92, 164, 240, 255);   // selection, run A
+inline constexpr ImU32 kSecond = IM_COL32(196, 160, 250, 255);  // run B
+inline constexpr ImU32 kGood = IM_COL32(31, 194, 151, 255);
+inline constexpr ImU32 kBad = IM_COL32(255, 127, 59, 255);
+inline constexpr ImU32 kOpen = IM_COL32(240, 180, 41, 255);
+inline constexpr ImU32 kBand = IM_COL32(92, 164, 240, 36);  // equivalence band
 }  // namespace colour
 
 // The same colour, more transparent; alpha 0 … 255.
@@ -34,10 +34,11 @@ constexpr ImU32 with_alpha(ImU32 packed, unsigned alpha) {
 ImVec4 as_vector(ImU32 packed);
 
 struct VerdictStyle {
-  char letter;  // R C U M I, ? for a word that this version does not know
+  char letter;  // as in the report: reports/query.h
   ImU32 fill;
 };
 VerdictStyle style_of_verdict(std::string_view verdict);
+ImU32 ink_colour(plot::Ink ink);  // the report's colours on dark ground
 
 struct Fonts {
   ImFont* text = nullptr;

@@ -1,13 +1,15 @@
 #include "gui/widgets.h"
 
 #include <fmt/format.h>
+#include <imgui_internal.h>
 
 #include <algorithm>
 
 namespace assay::gui {
 namespace {
 
-constexpr float kLabelShare = 0.34F;  // of an inspector's width
+constexpr int kLogDepth = 64;         // tree nodes that the log opens by itself
+constexpr float kLabelShare = 0.36F;  // of an inspector's width
 
 // The longest head of `text` within the limit that does not cut a UTF-8 sequence.
 std::string_view shown_part(std::string_view text) {
@@ -121,5 +123,18 @@ bool pill(const char* id, std::string_view text, ImU32 fill, ImU32 ink, const Fo
   ImGui::PopFont();
   return clicked;
 }
+
+void begin_log(const std::string* log) {
+  if (log != nullptr) ImGui::LogToBuffer(kLogDepth);
+}
+
+void end_log(std::string* log) {
+  if (log == nullptr) return;
+  log->append(ImGui::GetCurrentContext()->LogBuffer.c_str());
+  log->append("\n");
+  ImGui::LogFinish();
+}
+
+bool logging() { return ImGui::GetCurrentContext()->LogEnabled; }
 
 }  // namespace assay::gui

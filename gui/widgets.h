@@ -21,4 +21,9 @@ void draw_empty(std::string_view hint, const Fonts& fonts);  // in the middle of
 // A small rounded field with a word; true when it was clicked.
 bool pill(const char* id, std::string_view text, ImU32 fill, ImU32 ink, const Fonts& fonts);
 
+// Dear ImGui logs one window at a time: between its Begin and End. Appends to `log`; nullptr: no logging.
+void begin_log(const std::string* log);
+void end_log(std::string* log);
+bool logging();
+
 }  // namespace assay::gui

@@ -26,7 +26,7 @@ class Window {
   virtual std::string_view title() const = 0;  // "Claims"
   virtual std::string_view subtitle() const = 0;
   virtual std::vector<std::string> modes() const { return {}; }  // kinds of rows that `f` goes through
-  virtual float inspector_share() const { return 0.30F; }        // of the width right of the rail
+  virtual float inspector_share() const { return 0.29F; }        // of the width right of the rail
 
   // Brings the view model up to date with the state; does nothing where nothing changed. Keeps the cursor
   // inside.

@@ -51,15 +51,10 @@ class Claims : public TableWindow {
 
  protected:
   Table fill(const Store& store, const State&, int mode) const override {
-    Table table{.columns = {{"Verdict", 150},
-                            {"Claim", 168},
-                            {"What it says"},
-                            {"Suite / protocol", 180},
-                            {"Published", 92, true},
-                            {"Measured", 78, true},
-                            {"Interval", 122, true},
-                            {"n", 54, true},
-                            {"p", 64, true}}};
+    Table table{.columns = {fixed("Verdict", 150), elastic("Claim", 150), elastic("What it says", 240),
+                            elastic("Suite / protocol", 180, 3), numbers("Published", 92),
+                            numbers("Measured", 74), numbers("Interval", 112), numbers("n", 44, 1),
+                            numbers("p", 52, 2)}};
     std::map<std::string, int> seen;
     for (const ClaimRow& claim : store.claims) {
       ++seen[claim.verdict];

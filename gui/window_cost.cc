@@ -2,8 +2,10 @@
 #include <fmt/format.h>
 
 #include "gui/format.h"
+#include "gui/plot_draw.h"
 #include "gui/widgets.h"
 #include "gui/window.h"
+#include "reports/plot/charts.h"
 
 namespace assay::gui {
 namespace {
@@ -50,6 +52,10 @@ class Cost : public TableWindow {
     return count(static_cast<std::int64_t>(store.costs.size()));
   }
   std::string summary() const override { return "every line names its unit and its source"; }
+  void draw(const Store& store, State& state, const Fonts& fonts) override {
+    if (!store.costs.empty()) draw_bills(store, state, fonts);
+    TableWindow::draw(store, state, fonts);
+  }
   void inspect(const Store& store, State& state, const Fonts& fonts) override {
     const CostRow* cost = find(store, state);
     if (cost == nullptr) return;
@@ -87,12 +93,9 @@ class Cost : public TableWindow {
 
  protected:
   Table fill(const Store& store, const State&, int mode) const override {
-    Table table{.columns = {{"Subject", 190},
-                            {"Stage", 120},
-                            {"Step / how obtained"},
-                            {"Value", 120, true},
-                            {"Unit", 110},
-                            {"Source"}}};
+    Table table{.columns = {elastic("Subject", 150), elastic("Stage", 110),
+                            elastic("Step / how obtained", 190), numbers("Value", 96), elastic("Unit", 110),
+                            elastic("Source", 230, 1)}};
     for (const CostRow& cost : store.costs) {
       table.lines.push_back(head_of(cost));
       if (mode != 0) continue;
@@ -106,6 +109,26 @@ class Cost : public TableWindow {
   }
 
  private:
+  void draw_bills(const Store& store, State& state, const Fonts& fonts) {
+    const plot::PlotScene& scene =
+        cache_.at_width([&](double width) { return plot::cost_plot(store.costs, width); });
+    if (scene.hits.empty()) return;
+    const float height =
+        static_cast<float>(scene.height) * ImGui::GetFontSize() / static_cast<float>(kPlotPixels);
+    ImGui::BeginChild("bills", {0, std::min(height + 4, ImGui::GetContentRegionAvail().y * 0.45F)});
+    const CostRow* cost = find(store, state);
+    const auto clicked =
+        draw_plot(scene, fonts, cost == nullptr ? -1 : static_cast<int>(cost - store.costs.data()));
+    ImGui::EndChild();
+    if (clicked && *clicked >= 0)
+      select_cost(store, state, store.costs[static_cast<std::size_t>(*clicked)].id);
+  }
+  void select_cost(const Store& store, State& state, Id id) {
+    for (std::size_t i = 0; i < table().lines.size(); ++i) {
+      if (table().lines[i].id == id * kLinesPerCost) select(store, state, static_cast<std::int64_t>(i));
+    }
+    state.cursor_of(Place::cost).reveal = true;
+  }
   const CostRow* find(const Store& store, const State& state) const {
     const auto id = selected_id(state);
     for (const CostRow& cost : store.costs) {
@@ -113,6 +136,8 @@ class Cost : public TableWindow {
     }
     return nullptr;
   }
+
+  PlotCache cache_;
 };
 
 }  // namespace

@@ -23,7 +23,7 @@ Frame frame_now() {
   const ImVec2 at = ImGui::GetCursorScreenPos();
   const float width = ImGui::GetContentRegionAvail().x, em = ImGui::GetFontSize();
   const float label = std::min(width * 0.26F, em * 15), numbers = std::min(width * 0.32F, em * 19);
-  return {at.x, at.x + label, at.x + width - numbers, at.x + width, std::floor(em * 2)};
+  return {at.x, at.x + label, at.x + width - numbers, at.x + width, std::floor(em * 2.1F)};
 }
 
 float x_of(const Frame& frame, const ForestGroup& group, double value) {
@@ -81,8 +81,8 @@ void draw_diamond(ImVec2 at, float r, ImU32 ink) {
 // At least: everything to the right of the figure would do; an arrow says so.
 void draw_direction(ImVec2 at, ImU32 ink) {
   ImDrawList& list = *ImGui::GetWindowDrawList();
-  list.AddLine({at.x + 7, at.y}, {at.x + 20, at.y}, ink, 1.5F);
-  list.AddTriangleFilled({at.x + 25, at.y}, {at.x + 18, at.y - 4}, {at.x + 18, at.y + 4}, ink);
+  list.AddLine({at.x, at.y - 10}, {at.x + 16, at.y - 10}, ink, 1.5F);
+  list.AddTriangleFilled({at.x + 21, at.y - 10}, {at.x + 14, at.y - 14}, {at.x + 14, at.y - 6}, ink);
 }
 
 void draw_marks(const Frame& frame, const ForestGroup& group, const ForestRow& row, float top) {

@@ -54,18 +54,11 @@ class Runs : public TableWindow {
 
  protected:
   Table fill(const Store& store, const State& state, int mode) const override {
-    Table table{.columns = {{"", 26},
-                            {"#", 34, true},
-                            {"Model", 150},
-                            {"Suite / protocol"},
-                            {"Score", 72, true},
-                            {"Interval, 95 %", 116, true},
-                            {"n", 56, true},
-                            {"Audit", 150},
-                            {"Tokens", 66, true},
-                            {"Time", 84, true},
-                            {"Cost", 76, true},
-                            {"Kind", 70}}};
+    Table table{.columns = {fixed("", 28), numbers("#", 26), elastic("Model", 130),
+                            elastic("Suite / protocol", 200), numbers("Score", 64),
+                            numbers("Interval, 95 %", 104, 2), numbers("n", 48), elastic("Audit", 130, 1),
+                            numbers("Tokens", 56, 3), numbers("Time", 66), numbers("Cost", 70),
+                            fixed("Kind", 48, 4)}};
     double seconds_sum = 0, dollars_sum = 0;
     for (const RunRow& run : store.runs) {
       if (mode != 0 && run.kind != modes()[static_cast<std::size_t>(mode)]) continue;

@@ -5,9 +5,10 @@
 #include <cmath>
 
 #include "gui/format.h"
-#include "gui/similarity_matrix.h"
+#include "gui/plot_draw.h"
 #include "gui/widgets.h"
 #include "gui/window.h"
+#include "reports/plot/charts.h"
 
 namespace assay::gui {
 namespace {
@@ -35,14 +36,7 @@ class Similarity : public TableWindow {
   }
 
   void draw(const Store& store, State& state, const Fonts& fonts) override {
-    const SimilarityMatrix matrix = build_matrix(store, chosen_test(store, state));
-    if (matrix.names.size() > 2) {
-      const float room = ImGui::GetContentRegionAvail().y * 0.52F;
-      ImGui::BeginChild("matrix", {0, room});
-      if (const auto clicked = draw_matrix(matrix, selected_id(state), fonts))
-        select_id(store, state, *clicked);
-      ImGui::EndChild();
-    }
+    if (!store.similarities.empty()) draw_matrix(store, state, fonts);
     TableWindow::draw(store, state, fonts);
   }
 
@@ -80,15 +74,9 @@ class Similarity : public TableWindow {
 
  protected:
   Table fill(const Store& store, const State&, int mode) const override {
-    Table table{.columns = {{"A"},
-                            {"B"},
-                            {"Of", 70},
-                            {"Test", 150},
-                            {"Effect", 84, true},
-                            {"Interval", 130, true},
-                            {"p adj.", 72, true},
-                            {"n", 60, true},
-                            {"Verdict", 150}}};
+    Table table{.columns = {elastic("A", 150), elastic("B", 150), fixed("Of", 58, 2), elastic("Test", 130),
+                            numbers("Effect", 64), numbers("Interval", 104, 3), numbers("p adj.", 56, 1),
+                            numbers("n", 50, 4), elastic("Verdict", 150)}};
     for (const SimilarityRow& s : store.similarities) {
       if (mode != 0 && s.kind != modes()[static_cast<std::size_t>(mode)]) continue;
       const auto p = s.p_adjusted ? s.p_adjusted : s.p;
@@ -117,9 +105,27 @@ class Similarity : public TableWindow {
     }
     return nullptr;
   }
-  std::string chosen_test(const Store& store, const State& state) const {
+  // The matrix that the selected pair is in; only with three models or more does a matrix say more than its rows.
+  void draw_matrix(const Store& store, State& state, const Fonts& fonts) {
+    if (matrices_.empty()) matrices_ = plot::similarity_matrices(store.similarities);
     const SimilarityRow* row = find(store, state);
-    return row == nullptr ? std::string() : row->test;
+    for (std::size_t i = 0; i < matrices_.size(); ++i) {
+      const plot::SimilarityMatrix& matrix = matrices_[i];
+      if (row == nullptr || matrix.kind != row->kind || matrix.test != row->test || matrix.names.size() < 3)
+        continue;
+      if (i != shown_matrix_) cache_.forget();
+      shown_matrix_ = i;
+      ImGui::BeginChild("matrix", {0, ImGui::GetContentRegionAvail().y * 0.6F});
+      const auto make = [&](double width) {
+        return plot::similarity_plot(matrix, store.similarities, width);
+      };
+      const auto chosen = static_cast<int>(row - store.similarities.data());
+      const auto clicked = draw_plot(cache_.at_width(make), fonts, chosen);
+      ImGui::EndChild();
+      if (clicked && *clicked >= 0)
+        select_id(store, state, store.similarities[static_cast<std::size_t>(*clicked)].id);
+      return;
+    }
   }
   void select_id(const Store& store, State& state, std::int64_t id) {
     for (std::size_t i = 0; i < table().lines.size(); ++i) {
@@ -148,6 +154,9 @@ class Similarity : public TableWindow {
 
   std::vector<TensorSimilarityRow> tensors_;
   Id tensors_of_ = -1;
+  std::vector<plot::SimilarityMatrix> matrices_;
+  std::size_t shown_matrix_ = 0;
+  PlotCache cache_;
 };
 
 }  // namespace

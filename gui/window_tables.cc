@@ -1,4 +1,4 @@
-// Kernels, models, log: windows that are one list.
+// Models, log: windows that are one list.
 #include <fmt/format.h>
 
 #include "gui/format.h"
@@ -17,78 +17,6 @@ const Row* row_of(const std::vector<Row>& rows, std::optional<std::int64_t> id) 
 }
 
 std::string size_text(std::size_t n) { return count(static_cast<std::int64_t>(n)); }
-
-class Kernels : public TableWindow {
- public:
-  Kernels() : TableWindow(Place::kernels) {}
-  std::string_view key() const override { return "kernels"; }
-  std::string_view title() const override { return "Kernels"; }
-  std::string_view subtitle() const override { return "How close to this machine's limits?"; }
-  std::string total(const Store& store) const override { return size_text(store.kernels.size()); }
-  std::string summary() const override {
-    return fmt::format("{} measurements; a share above 100 % means wrong units, not a fast kernel", rows());
-  }
-  void inspect(const Store& store, State& state, const Fonts& fonts) override {
-    const KernelRow* row = row_of(store.kernels, selected_id(state));
-    if (row == nullptr) return;
-    draw_wrapped(row->kernel + " " + row->shape, colour::kText, fonts.title);
-    fact("for", row->what_for, fonts);
-    fact("device", row->device, fonts);
-    fact("instructions", row->isa, fonts);
-    fact("threads", count(row->threads), fonts);
-    heading("Measured", fonts);
-    fact("median", seconds(row->seconds_p50), fonts);
-    fact("spread", number(row->spread * 100, 1) + " % between p10 and p90", fonts);
-    fact("repetitions", count(row->repetitions), fonts);
-    fact("operations", count(row->flops), fonts);
-    fact("bytes", bytes(row->bytes), fonts);
-    fact("throughput", rate(row->flops_per_s, "FLOP"), fonts);
-    fact("traffic", rate(row->bytes_per_s, "B"), fonts);
-    fact("intensity", significant(row->intensity_flops_per_byte, 4) + " FLOP per byte", fonts);
-    fact("limit", row->limit_name, fonts);
-    fact("measured at", row->measured_at_utc, fonts);
-  }
-  Evidence evidence(const Store&, const State& state) const override {
-    const auto id = selected_id(state);
-    return id ? Evidence{"Kernel measurement",
-                         fmt::format("SELECT *, flops / seconds_p50 AS flops_per_s, bytes / seconds_p50 AS "
-                                     "bytes_per_s\nFROM kernel_measurement WHERE id = {}",
-                                     *id)}
-              : Evidence{};
-  }
-
- protected:
-  Table fill(const Store& store, const State&, int) const override {
-    Table table{.columns = {{"Kernel", 150},
-                            {"Shape"},
-                            {"For", 130},
-                            {"ISA", 70},
-                            {"Threads", 62, true},
-                            {"Median", 84, true},
-                            {"Throughput", 110, true},
-                            {"Traffic", 90, true},
-                            {"Of the limit", 88, true},
-                            {"Limit", 120}}};
-    for (const KernelRow& k : store.kernels) {
-      const bool odd = k.fraction_of_limit && *k.fraction_of_limit > 1;
-      table.lines.push_back(
-          {k.id,
-           {plain(k.kernel), plain(k.shape), plain(k.what_for, Tone::soft), plain(k.isa, Tone::soft),
-            numeric(count(k.threads), static_cast<double>(k.threads), Tone::soft),
-            numeric(seconds(k.seconds_p50), k.seconds_p50),
-            numeric(rate(k.flops_per_s, "FLOP"), k.flops_per_s),
-            numeric(rate(k.bytes_per_s, "B"), k.bytes_per_s),
-            numeric(k.fraction_of_limit ? number(*k.fraction_of_limit * 100, 1) + " %" : kUnknown,
-                    k.fraction_of_limit, odd ? Tone::bad : Tone::normal),
-            plain(k.limit_name, Tone::soft)}});
-    }
-    return table;
-  }
-  std::string empty_hint() const override {
-    return "No kernel has been timed yet.\n\nassay bench --for MODEL   measures matrix products on this "
-           "machine.";
-  }
-};
 
 class Models : public TableWindow {
  public:
@@ -134,13 +62,9 @@ class Models : public TableWindow {
 
  protected:
   Table fill(const Store& store, const State&, int) const override {
-    Table table{.columns = {{"Model"},
-                            {"Family", 130},
-                            {"Parameters", 96, true},
-                            {"Active", 84, true},
-                            {"Context", 84, true},
-                            {"Weights", 120, false, true},
-                            {"Tokenizer", 120, false, true}}};
+    Table table{.columns = {elastic("Model", 220), elastic("Family", 130), numbers("Parameters", 84),
+                            numbers("Active", 70), numbers("Context", 70, 1), digest_column("Weights", 2),
+                            digest_column("Tokenizer", 3)}};
     const auto real = [](MaybeInt v) { return v ? std::optional(static_cast<double>(*v)) : std::nullopt; };
     for (const ModelRow& m : store.models) {
       table.lines.push_back(
@@ -183,7 +107,10 @@ class Log : public TableWindow {
 
  protected:
   Table fill(const Store& store, const State&, int) const override {
-    Table table{.columns = {{"When (UTC)", 180, false, true}, {"Run", 60, true}, {"Kind", 110}, {"Message"}}};
+    Table table{.columns = {{.title = "When (UTC)", .width = 170, .mono = true},
+                            numbers("Run", 44),
+                            fixed("Kind", 90),
+                            elastic("Message", 400)}};
     for (const EventRow& e : store.events) {
       table.lines.push_back(
           {e.id,
@@ -200,7 +127,6 @@ class Log : public TableWindow {
 
 }  // namespace
 
-std::unique_ptr<Window> make_kernels_window() { return std::make_unique<Kernels>(); }
 std::unique_ptr<Window> make_models_window() { return std::make_unique<Models>(); }
 std::unique_ptr<Window> make_log_window() { return std::make_unique<Log>(); }
 
