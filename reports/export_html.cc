@@ -8,6 +8,8 @@
 namespace assay {
 namespace {
 
+constexpr std::size_t kLongText = 18;  // bytes; such cells are kept wide enough to read
+
 constexpr std::string_view kStyle = R"css(
 *{box-sizing:border-box}
 body{margin:0;background:var(--ink-paper);color:var(--ink-text);font:15px/1.5 system-ui,-apple-system,"Segoe UI",sans-serif}
@@ -37,6 +39,7 @@ th,td{padding:5px 10px;text-align:left;vertical-align:top;border-bottom:1px soli
 th{font-weight:600;color:var(--ink-faint);white-space:nowrap}
 tr:last-child td{border-bottom:0}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+td.t{min-width:15em}
 td.d{font-family:ui-monospace,monospace;font-size:.78rem;white-space:nowrap}
 .note{color:var(--ink-faint);font-size:.86rem;margin:.2em 0 .5em}
 figure{margin:1em 0;overflow-x:auto}
@@ -64,7 +67,9 @@ std::string html_cell(const Cell& cell, const Column& column) {
     return fmt::format("<td class=\"d\" title=\"{}\">{}…</td>", escape_xml(cell.shown),
                        escape_xml(cell.shown.substr(0, 12)));
   }
-  return fmt::format("<td{}>{}</td>", column.numeric ? " class=\"n\"" : "", escape_xml(cell.shown));
+  const bool long_text = cell.shown.size() > kLongText;
+  const char* kind = column.numeric ? " class=\"n\"" : long_text ? " class=\"t\"" : "";
+  return fmt::format("<td{}>{}</td>", kind, escape_xml(cell.shown));
 }
 
 std::string html_table(const Table& table) {
