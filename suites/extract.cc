@@ -97,6 +97,9 @@ Found json_field(std::string_view output, std::string_view key) {
                          : at->dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+// As json_field, but an empty text is an answer too.
+Found json_field_any(std::string_view output, std::string_view key) { return json_field(output, key); }
+
 std::string quote_for_regex(std::string_view key) {
   std::string out;
   for (const char c : key) {
@@ -145,6 +148,7 @@ constexpr Function kFunctions[] = {
     {"first-number", first_number, Pattern::none},
     {"first-regex", first_regex, Pattern::regex},
     {"json-field", json_field, Pattern::text},
+    {"json-field-any", json_field_any, Pattern::text},
     {"json-field-loose", json_field_loose, Pattern::text},
     {"last-letter", last_letter, Pattern::none},
     {"last-number", last_number, Pattern::none},
@@ -202,7 +206,9 @@ std::optional<Extracted> extract(const std::vector<ExtractorLink>& chain, std::s
     const Function* function = find_function(link.function);
     ASSAY_CHECK(function != nullptr);
     auto found = function->run(output, link.pattern);
-    if (found && !trim(*found).empty()) return Extracted{std::move(*found), link.function, link.fallback};
+    const bool may_be_empty = function->run == json_field_any;
+    if (found && (may_be_empty || !trim(*found).empty()))
+      return Extracted{std::move(*found), link.function, link.fallback};
   }
   return std::nullopt;
 }

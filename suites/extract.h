@@ -22,6 +22,7 @@ namespace assay {
 //   after-hashes      what follows the last "####" on its line
 //   after-marker      what follows the last occurrence of `pattern` on its line, blanks and a final full stop
 //   trimmed json-field        the member `pattern` of the last complete JSON object in the text
+//   json-field-any   likewise, and an empty text is an answer (a program may return one)
 //   json-field-loose  the value after the key `pattern` where the object is broken or does not end
 //   first-letter      the first lone capital letter A to J
 //   last-letter       the last one
@@ -37,7 +38,8 @@ struct Extracted {
   bool fallback = false;  // that link was marked as one
 };
 
-// No value: no link of the chain found anything. An empty answer counts as nothing found.
+// No value: no link of the chain found anything. An empty answer counts as nothing found, but for
+// json-field-any.
 // `model` is who wrote it, for links that are there for some models only.
 std::optional<Extracted> extract(const std::vector<ExtractorLink>& chain, std::string_view output,
                                  std::string_view model = {});

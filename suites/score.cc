@@ -71,23 +71,16 @@ Verdict same_bare(std::string_view answer, std::string_view gold) {
 Verdict same_text(std::string_view answer, std::string_view gold) { return trimmed(answer) == trimmed(gold); }
 Verdict same_folded(std::string_view answer, std::string_view gold) { return folded(answer) == folded(gold); }
 
-// Blanks outside of strings do not count, single and double quotes are one.
-std::string plain_literal(std::string_view text) {
-  std::string out;
-  char quote = 0;
-  for (const char c : trimmed(text)) {
-    if (quote == 0 && (c == ' ' || c == '\n' || c == '\t')) continue;
-    if (quote == 0 && (c == '\'' || c == '"'))
-      quote = c;
-    else if (c == quote)
-      quote = 0;
-    out += c == '"' ? '\'' : c;
-  }
-  return out;
+// A literal of Python's: as text, with the quotes at its ends taken off, or as a number. Blanks count: they are what programs return.
+std::string_view unquoted(std::string_view text) {
+  constexpr std::string_view kQuotes = "'\"";
+  const auto begin = text.find_first_not_of(kQuotes);
+  return begin == std::string_view::npos ? std::string_view{}
+                                         : text.substr(begin, text.find_last_not_of(kQuotes) - begin + 1);
 }
 
 Verdict same_literal(std::string_view answer, std::string_view gold) {
-  return plain_literal(answer) == plain_literal(gold) || same_number(answer, gold).value_or(false);
+  return unquoted(answer) == unquoted(gold) || same_number(answer, gold).value_or(false);
 }
 
 struct Equality {
@@ -168,7 +161,7 @@ std::optional<bool> equal_answers(std::string_view equality, std::string_view an
                                [&](const Equality& e) { return e.name == equality; });
   ASSAY_CHECK(at != std::end(kEqualities));
   if (trimmed(gold).empty()) return std::nullopt;
-  if (trimmed(answer).empty()) return false;
+  if (trimmed(answer).empty() && equality != "literal") return false;  // '' and ' ' are literals
   return at->run(answer, gold);
 }
 

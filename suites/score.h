@@ -16,7 +16,7 @@ namespace assay {
 
 // The names an `equality` may have, sorted.
 //   integer        both are integers of the same value, leading zeros and + aside
-//   literal        Python literals equal up to blanks, quotes and the last digits' zeros (crux)
+//   literal        the same text, quotes at its ends aside, or the same number (crux); an empty one equals ''
 //   number         the same number: $ , % and blanks taken off, fractions and decimals compared exactly
 //   number-bare    the same text once $ , and a final full stop are taken off
 //   number-loose   as `number` where both are numbers; else the same text, or the first numbers in both are equal

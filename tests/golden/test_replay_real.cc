@@ -2,8 +2,11 @@
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
+#include "base/file.h"
 #include "base/json.h"
+#include "base/sha256.h"
 #include "eval/replay.h"
 #include "suites/locate.h"
 #include "suites/render.h"
@@ -166,4 +169,17 @@ TEST_CASE("demo: stored item results give the measured scores, both models, all 
     }
     CHECK(protocols == 12);
   }
+}
+
+TEST_CASE("demo: every delivered file has the digest of SHA256SUMS") {
+  const std::string folder = data_path("demo").value();
+  std::istringstream sums(read_file(folder + "/SHA256SUMS").value());
+  int files = 0;
+  for (std::string digest, name; sums >> digest >> name; ++files) {
+    INFO(name);
+    const auto bytes = read_file(folder + "/" + name);
+    REQUIRE(bytes.ok());
+    CHECK(sha256_hex(*bytes) == digest);
+  }
+  CHECK(files > 70);
 }

@@ -85,6 +85,8 @@ TEST_CASE("extract: a member of the last JSON object in prose") {
   CHECK(found("json-field", "{\"answer\": null}", "answer") == "(nothing)");
   CHECK(found("json-field", "{\"answer\": \"\"}", "answer") == "(nothing)");
   CHECK(found("json-field", "{\"answer\": \"18\"", "answer") == "(nothing)");
+  CHECK(found("json-field-any", "{\"answer\": \"\"}", "answer").empty());
+  CHECK(found("json-field-any", "{\"answer\": null}", "answer") == "(nothing)");
   CHECK(found("json-field", "no object", "answer") == "(nothing)");
   CHECK(found("json-field", "}}{\"answer\": 3}", "answer") == "3");
 }
@@ -166,7 +168,11 @@ TEST_CASE("score: text, folded text, bare numbers, integers, literals") {
   CHECK_FALSE(equal("number-bare", "1200.00", "1200"));
   CHECK(equal("integer", "+012", "12"));
   CHECK_FALSE(equal("integer", "12.5", "12"));
-  CHECK(equal("literal", "[1,2, \"a b\"]", "[1, 2, 'a b']"));
+  CHECK(equal("literal", "a b", "'a b'"));
+  CHECK(equal("literal", "\"a\"", "'a'"));
+  CHECK(equal("literal", "8.50", "8.5"));
+  CHECK(equal("literal", "", "''"));
+  CHECK_FALSE(equal("literal", " ", "''"));
   CHECK_FALSE(equal("literal", "['ab']", "['a b']"));
 }
 
