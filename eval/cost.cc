@@ -350,7 +350,7 @@ Result<Bill> estimate_bill(const Json& document, const std::vector<Price>& book,
   bill.verdict = "estimate";
   bill.hours = hours(rate.value);
   bill.cost_usd = *bill.hours * bill.price->usd_per_hour;
-  bill.lines = {{"tokens", tokens, "tokens", file},
+  bill.lines = {{"tokens", tokens, "tokens", "as planned"},
                 {"work of a token with MTP", work, "FLOP", "3 x forward, causal, from config.json"},
                 {"rate of a device", rate.value, "FLOP/s", rate.source},
                 {"hours", bill.hours, "device-hours", "arithmetic"},
