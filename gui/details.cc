@@ -14,6 +14,12 @@ std::optional<Span> span_of(MaybeReal low, MaybeReal high) {
   return low && high ? std::optional(Span{*low, *high}) : std::nullopt;
 }
 
+// A difference of percentages is told in points.
+const char* unit_of(const ClaimRow& claim) {
+  if (claim.scale != 100) return "";
+  return claim.relation == "within" || !claim.against.empty() ? " points" : " %";
+}
+
 // A line that leads to a run's items; a click makes it run A.
 void run_link(const Store& store, State& state, const char* label, MaybeId id, const Fonts& fonts) {
   if (!id) return;
@@ -92,14 +98,15 @@ std::optional<Span> spoken_interval(const ClaimRow& claim) {
 int claim_decimals(const ClaimRow& claim) { return std::min(decimals_of(claim.published) + 1, 6); }
 
 std::string claim_published(const ClaimRow& claim) {
-  const std::string printed = one_line(claim.published, 24) + (claim.scale == 100 ? " %" : "");
+  const std::string printed = one_line(claim.published, 24) + unit_of(claim);
   if (claim.relation == "at-least") return "at least " + printed;
   if (claim.relation == "within") return "within " + printed;
   return printed;
 }
 
 std::string claim_measured(const ClaimRow& claim) {
-  return figure(claim.measured, claim.scale, claim_decimals(claim));
+  if (!claim.measured) return kUnknown;
+  return number(claim.measured, claim_decimals(claim)) + unit_of(claim);
 }
 
 std::string claim_where(const ClaimRow& claim) {

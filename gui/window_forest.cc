@@ -22,7 +22,7 @@ struct Frame {
 Frame frame_now() {
   const ImVec2 at = ImGui::GetCursorScreenPos();
   const float width = ImGui::GetContentRegionAvail().x, em = ImGui::GetFontSize();
-  const float label = std::min(width * 0.26F, em * 15), numbers = std::min(width * 0.32F, em * 19);
+  const float label = std::min(width * 0.26F, em * 15), numbers = std::min(width * 0.36F, em * 22);
   return {at.x, at.x + label, at.x + width - numbers, at.x + width, std::floor(em * 2.1F)};
 }
 
