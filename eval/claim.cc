@@ -299,32 +299,31 @@ Result<std::vector<Claim>> read_claims(const std::string& path) {
   return parse_claims(document, path);
 }
 
-Result<std::vector<std::int64_t>> store_claims(Database& database, const std::vector<Claim>& claims) {
-  ASSAY_TRY(Statement put, database.prepare(R"sql(
-    INSERT INTO claim (key, text, claimant, model_name, suite_name, protocol_name, metric, subset, relation, published, value,
-                       scale, n, samples, against, source, expected_verdict, definition_json)
-    VALUES (?1, ?2, nullif(?3, ''), ?4, nullif(?5, ''), nullif(?6, ''), nullif(?7, ''), nullif(?8, ''), ?9, ?10, ?11, ?12, ?13,
-            ?14, nullif(?15, ''), nullif(?16, ''), nullif(?17, ''), ?18)
-    ON CONFLICT (key) DO UPDATE SET text = excluded.text, claimant = excluded.claimant, model_name = excluded.model_name,
-      suite_name = excluded.suite_name, protocol_name = excluded.protocol_name, metric = excluded.metric,
-      subset = excluded.subset, relation = excluded.relation, published = excluded.published, value = excluded.value,
-      scale = excluded.scale, n = excluded.n, samples = excluded.samples, against = excluded.against,
-      source = excluded.source, expected_verdict = excluded.expected_verdict, definition_json = excluded.definition_json)sql"));
-  ASSAY_TRY(Statement find, database.prepare("SELECT id FROM claim WHERE key = ?1"));
-  std::vector<std::int64_t> ids;
-  for (const Claim& c : claims) {
-    const bool is_share = !c.about_parameters && !(c.scale && *c.scale == 1) &&
-                          !contains_word(c.metric + c.suite, {"bits", "bpb"});
-    put.with(c.id, c.text, c.claimant, c.model, c.suite, c.protocol, c.metric, c.subset, name_of(c.relation),
-             c.published(), c.figure().value, scale_of(c, is_share), c.n, c.samples, c.against, c.source,
-             c.expected_verdict, c.definition_json);
-    ASSAY_OK(put.run());
-    find.with(c.id);
-    ASSAY_TRY(const auto id, database.find_integer(find));
-    ASSAY_CHECK(id.has_value());
-    ids.push_back(*id);
-  }
-  return ids;
+ClaimRecord claim_record(const Claim& c) {
+  const bool is_share = !c.about_parameters && !(c.scale && *c.scale == 1) &&
+                        !contains_word(c.metric + c.suite, {"bits", "bpb"});
+  const auto some = [](const std::string& text) {
+    return text.empty() ? std::nullopt : std::optional<std::string>(text);
+  };
+  ClaimRecord row{.key = c.id,
+                  .text = c.text,
+                  .model_name = c.model,
+                  .relation = std::string(name_of(c.relation)),
+                  .published = c.published()};
+  row.claimant = some(c.claimant);
+  row.suite_name = some(c.suite);
+  row.protocol_name = some(c.protocol);
+  row.metric = some(c.metric);
+  row.subset = some(c.subset);
+  row.against = some(c.against);
+  row.source = some(c.source);
+  row.expected_verdict = some(c.expected_verdict);
+  row.value = c.figure().value;
+  row.scale = scale_of(c, is_share);
+  row.n = c.n;
+  row.samples = c.samples;
+  row.definition_json = c.definition_json;
+  return row;
 }
 
 Result<std::vector<Claim>> load_claims(const Database& database) {

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "base/stats/possible.h"
+#include "eval/record.h"
 #include "reports/database.h"
 
 namespace assay {
@@ -52,8 +53,8 @@ Result<std::vector<Claim>> read_claims(const std::string& path);
 // "76.4", "76.4 %", "0.764", "382/500", "2.03M", 76.4 (a JSON number: its shortest digits are its precision).
 Result<Figure> parse_figure(const Json& value, const std::string& file, const std::string& field);
 
-// Writes claims into table `claim`, replacing those of the same id; gives their row ids in order.
-Result<std::vector<std::int64_t>> store_claims(Database& database, const std::vector<Claim>& claims);
+// A row of table `claim` (eval/record.h writes it), and the claims that are in that table.
+ClaimRecord claim_record(const Claim& claim);
 Result<std::vector<Claim>> load_claims(const Database& database);
 
 }  // namespace assay

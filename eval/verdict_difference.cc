@@ -118,7 +118,8 @@ Draft examine_threshold(const Case& one) {
   }
   draft.matches = prints_as(*v.measured, one.claim.figure(), 0);
   draft.items_hold = *v.measured >= v.published - kRounding * std::fabs(v.published);
-  v.p = sides.above;
+  const bool equals = one.claim.relation == Relation::equals;
+  v.p = equals ? std::min(1.0, 2 * std::min(sides.above, sides.below)) : sides.above;
   draft.p_below = sides.below;
   return draft;
 }
@@ -129,10 +130,9 @@ void settle_threshold(const Case& one, Draft& draft) {
   const bool equals = one.claim.relation == Relation::equals;
   const bool shown_above = *v.p < kAlpha, shown_below = draft.p_below < kAlpha;
   if (equals) {
-    v.p = std::min(1.0, 2 * std::min(*v.p, draft.p_below));
-    v.outcome = draft.matches   ? Outcome::reproduced
-                : *v.p < kAlpha ? Outcome::contradicted
-                                : Outcome::undecided;
+    v.outcome = draft.matches            ? Outcome::reproduced
+                : *v.p_adjusted < kAlpha ? Outcome::contradicted
+                                         : Outcome::undecided;
     if (draft.matches) v.speaks_of = "items";
   } else {
     v.outcome = shown_above ? Outcome::reproduced : shown_below ? Outcome::contradicted : Outcome::undecided;
