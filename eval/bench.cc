@@ -200,7 +200,11 @@ Result<std::int64_t> store_device(Database& database, const DeviceInfo& device) 
 
 Status store_bench(Database& database, const BenchReport& report) {
   ASSAY_TRY(auto transaction, Transaction::begin(database));
-  ASSAY_TRY(const std::int64_t device, store_device(database, report.machine));
+  ASSAY_TRY(const std::int64_t machine, store_device(database, report.machine));
+  std::int64_t gpu = machine;
+  if (report.gpu) {
+    ASSAY_TRY(gpu, store_device(database, *report.gpu));
+  }
   ASSAY_TRY(auto insert,
             database.prepare("INSERT INTO kernel_measurement (device_id, kernel, shape, isa, what_for, "
                              "threads, seconds_p50, spread, repetitions, "
@@ -208,9 +212,9 @@ Status store_bench(Database& database, const BenchReport& report) {
                              "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"));
   const std::string now = now_utc();
   for (const BenchRow& row : report.rows) {
-    insert.with(device, row.kernel, row.shape, row.isa, row.what_for, row.threads, row.seconds_p50,
-                row.spread, row.repetitions, row.flops, row.bytes, row.fraction_of_limit, row.limit_name,
-                now);
+    insert.with(row.on_gpu ? gpu : machine, row.kernel, row.shape, row.isa, row.what_for, row.threads,
+                row.seconds_p50, row.spread, row.repetitions, row.flops, row.bytes, row.fraction_of_limit,
+                row.limit_name, now);
     ASSAY_OK(insert.run());
   }
   return transaction.commit();

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "base/parallel.h"
+#include "kernels/cuda.h"
 #include "kernels/select.h"
 
 namespace assay {
@@ -39,7 +40,8 @@ std::vector<std::string> available_isas() {
   return out;
 }
 
-std::vector<DeviceInfo> gpu_devices() { return {}; }
+std::vector<DeviceInfo> gpu_devices() { return cuda_devices(); }
+
 bool built_with_cuda() {
 #ifdef ASSAY_HAVE_CUDA
   return true;

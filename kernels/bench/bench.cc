@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <limits>
 #include <optional>
 #include <regex>
 
@@ -152,6 +153,28 @@ class Bench {
   double best_ = 0;  // seconds of the fastest repetition of the last row
 };
 
+// The same products through cuBLAS on the first GPU, where there is one: single matrices, many tokens. Its limit was not measured here, so
+// the fraction is NaN (stored as NULL).
+void add_cublas_rows(const std::vector<ProductShape>& shapes, const Bench& bench, int repetitions,
+                     BenchReport& report) {
+  const auto gpus = gpu_devices();
+  if (gpus.empty()) return;
+  report.gpu = gpus.front();
+  for (const ProductShape& s : shapes) {
+    if (s.groups > 1 || !s.bf16 || !bench.wanted("cublas-bf16", shape_text(s))) continue;
+    const auto seconds = cuda_cublas_seconds(s.n_tokens, s.n_out, s.n_in, repetitions);
+    if (!seconds.ok()) return;
+    BenchRow r{
+        "cublas-bf16", shape_text(s), report.gpu->isa, s.what_for, 1, *seconds, 0, repetitions, 0, 0, 0,
+        "not measured"};
+    r.on_gpu = true;
+    r.flops = 2 * s.n_tokens * s.n_out * s.n_in;
+    r.bytes = 2 * (s.n_out * s.n_in + s.n_tokens * (s.n_in + s.n_out));
+    r.fraction_of_limit = std::numeric_limits<double>::quiet_NaN();
+    report.rows.push_back(r);
+  }
+}
+
 Result<std::optional<std::regex>> parse_filter(const std::string& text) {
   constexpr std::size_t kMaxFilter = 200;
   const Error bad{.code = Code::usage,
@@ -229,6 +252,7 @@ Result<BenchReport> run_bench(const std::vector<ProductShape>& shapes, const Ben
       report.rows.push_back(bench.measure(shapes[i], limits));
     if (options.progress) options.progress(i + 1, shapes.size());
   }
+  add_cublas_rows(shapes, bench, std::max(5, options.min_repetitions), report);
   const Ticks after = processor_ticks();
   if (after.all > before.all) report.steal_fraction = (after.steal - before.steal) / (after.all - before.all);
   return report;

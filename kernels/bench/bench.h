@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,10 +46,12 @@ struct BenchRow {
   double fraction_of_limit =
       0;  // p50 against the larger of flops / FMA peak and bytes / read bandwidth, where a limit is the best repetition seen
   std::string limit_name;
+  bool on_gpu = false;
 };
 
 struct BenchReport {
   DeviceInfo machine;
+  std::optional<DeviceInfo> gpu;  // where rows on_gpu were measured
   std::vector<BenchRow> rows;  // limits first, with one thread and with all, then the shapes in their order
   double steal_fraction = 0;   // of processor time, taken by the hypervisor meanwhile
   std::uint64_t cache_bytes = 0;  // last-level cache as the system reports it, 0: not known
