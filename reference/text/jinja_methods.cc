@@ -1,0 +1,565 @@
+// Python's methods of str, list, dict and float, as far as the sandbox lets a template call them.
+#include <optional>
+#include <fmt/format.h>
+#include <utf8proc.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+
+#include "base/check.h"
+#include "reference/text/jinja_run.h"
+#include "reference/text/utf8.h"
+
+namespace assay::jinja {
+namespace {
+
+constexpr std::size_t kMaxWidth = std::size_t{1} << 20;  // of padded texts
+
+bool python_space(char32_t c) { return is_space(c) || (c >= 0x1C && c <= 0x1F); }
+char32_t upper_code(char32_t c) { return static_cast<char32_t>(utf8proc_toupper(static_cast<utf8proc_int32_t>(c))); }
+char32_t lower_code(char32_t c) { return static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c))); }
+bool is_upper(char32_t c) { return utf8proc_category(static_cast<utf8proc_int32_t>(c)) == UTF8PROC_CATEGORY_LU; }
+bool is_lower(char32_t c) { return utf8proc_category(static_cast<utf8proc_int32_t>(c)) == UTF8PROC_CATEGORY_LL; }
+bool is_title(char32_t c) { return utf8proc_category(static_cast<utf8proc_int32_t>(c)) == UTF8PROC_CATEGORY_LT; }
+bool is_letter(char32_t c) {
+  const auto k = utf8proc_category(static_cast<utf8proc_int32_t>(c));
+  return k >= UTF8PROC_CATEGORY_LU && k <= UTF8PROC_CATEGORY_LO;
+}
+bool is_digit(char32_t c) { return utf8proc_category(static_cast<utf8proc_int32_t>(c)) == UTF8PROC_CATEGORY_ND; }
+
+std::u32string codes(const std::string& text) {
+  std::u32string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const Utf8Char c = decode_utf8(text, at);
+    out += c.code;
+    at += c.bytes;
+  }
+  return out;
+}
+
+std::string from_codes(const std::u32string& text) {
+  std::string out;
+  for (const char32_t c : text) append_utf8(out, c);
+  return out;
+}
+
+// Upper case in full where Unicode's mapping has two letters and the text may hold them.
+void append_upper(std::string& out, char32_t c) {
+  static const std::map<char32_t, const char*> kLong = {{0xDF, "SS"},    {0x149, "\u02BCN"}, {0xFB00, "FF"}, {0xFB01, "FI"},
+                                                        {0xFB02, "FL"},  {0xFB03, "FFI"},    {0xFB04, "FFL"}, {0xFB05, "ST"}, {0xFB06, "ST"}};
+  const auto it = kLong.find(c);
+  if (it != kLong.end()) out += it->second;
+  else append_utf8(out, upper_code(c));
+}
+
+// Words begin where a cased letter follows none (Python's str.title).
+std::string title_text(const std::string& text) {
+  std::string out;
+  bool inside = false;
+  for (const char32_t c : codes(text)) {
+    if (inside) append_utf8(out, lower_code(c));
+    else append_upper(out, c);
+    inside = is_upper(c) || is_lower(c) || is_title(c);
+  }
+  return out;
+}
+
+std::string capitalized(const std::string& text) {
+  if (text.empty()) return text;
+  const std::size_t first = decode_utf8(text, 0).bytes;
+  return upper(text.substr(0, first)) + lower(text.substr(first));
+}
+
+std::string swapped(const std::string& text) {
+  std::string out;
+  for (const char32_t c : codes(text)) {
+    if (is_upper(c)) append_utf8(out, lower_code(c));
+    else append_upper(out, c);
+  }
+  return out;
+}
+
+template <class Is>
+bool all_of(const std::string& text, Is is) {
+  const std::u32string all = codes(text);
+  return !all.empty() && std::all_of(all.begin(), all.end(), is);
+}
+
+std::vector<std::string> split_space(const std::string& text, std::int64_t limit, bool from_right) {
+  std::vector<std::string> out;
+  std::u32string rest = codes(text);
+  const auto trim = [&] {
+    while (!rest.empty() && python_space(from_right ? rest.back() : rest.front())) rest.erase(from_right ? rest.size() - 1 : 0, 1);
+  };
+  // Words by position; the remainder after `limit` words keeps its inner space.
+  if (from_right) {
+    while (trim(), !rest.empty()) {
+      if (limit >= 0 && static_cast<std::int64_t>(out.size()) == limit) {
+        out.push_back(from_codes(rest));
+        break;
+      }
+      std::size_t begin = rest.size();
+      while (begin > 0 && !python_space(rest[begin - 1])) --begin;
+      out.push_back(from_codes(rest.substr(begin)));
+      rest.resize(begin);
+    }
+    std::reverse(out.begin(), out.end());
+    return out;
+  }
+  for (std::size_t at = 0;;) {
+    while (at < rest.size() && python_space(rest[at])) ++at;
+    if (at == rest.size()) return out;
+    if (limit >= 0 && static_cast<std::int64_t>(out.size()) == limit) {
+      out.push_back(from_codes(rest.substr(at)));
+      return out;
+    }
+    std::size_t end = at;
+    while (end < rest.size() && !python_space(rest[end])) ++end;
+    out.push_back(from_codes(rest.substr(at, end - at)));
+    at = end;
+  }
+}
+
+std::vector<std::string> split_at(const std::string& text, const std::string& separator, std::int64_t limit, bool from_right) {
+  if (separator.empty()) fail("empty separator");
+  std::vector<std::string> out;
+  if (from_right) {
+    std::size_t end = text.size();
+    while (limit < 0 || static_cast<std::int64_t>(out.size()) < limit) {
+      const std::size_t hit = end < separator.size() ? std::string::npos : text.rfind(separator, end - separator.size());
+      if (hit == std::string::npos) break;
+      out.push_back(text.substr(hit + separator.size(), end - hit - separator.size()));
+      end = hit;
+    }
+    out.push_back(text.substr(0, end));
+    std::reverse(out.begin(), out.end());
+    return out;
+  }
+  std::size_t begin = 0;
+  while (limit < 0 || static_cast<std::int64_t>(out.size()) < limit) {
+    const std::size_t hit = text.find(separator, begin);
+    if (hit == std::string::npos) break;
+    out.push_back(text.substr(begin, hit - begin));
+    begin = hit + separator.size();
+  }
+  out.push_back(text.substr(begin));
+  return out;
+}
+
+Value texts(const std::vector<std::string>& parts) {
+  std::vector<Value> out;
+  out.reserve(parts.size());
+  for (const std::string& p : parts) out.push_back(Value::text(p));
+  return Value::list(std::move(out));
+}
+
+// s.startswith("a"), s.startswith(("a", "b")), with start and end as Python has them.
+bool edge_matches(const std::string& whole, const Bound& bound, bool start) {
+  std::string text = whole;
+  if (bound.has(1) || bound.has(2)) {
+    const std::u32string all = codes(whole);
+    const auto n = static_cast<std::int64_t>(all.size());
+    const auto place = [&](std::size_t i, std::int64_t absent) {
+      std::int64_t v = bound.has(i) && !bound.get(i).is_none() ? bound.integer(i, 0) : absent;
+      if (v < 0) v += n;
+      return std::clamp<std::int64_t>(v, 0, n);
+    };
+    const std::int64_t a = place(1, 0), b = place(2, n);
+    text = a <= b ? from_codes(all.substr(static_cast<std::size_t>(a), static_cast<std::size_t>(b - a))) : "";
+  }
+  const auto one = [&](const Value& v) {
+    if (!v.is_text()) fail(fmt::format("{} needs a text or a tuple of texts, not {}", start ? "startswith" : "endswith", type_name(v)));
+    return start ? text.starts_with(v.str()) : text.ends_with(v.str());
+  };
+  const Value& what = bound.need(0);
+  if (!what.is<List>() || !what.as<List>()->tuple) return one(what);
+  const auto& items = what.as<List>()->items;
+  return std::any_of(items.begin(), items.end(), one);
+}
+
+// Position in characters of `needle`, -1: none.
+std::int64_t find_text(const std::string& text, const Bound& bound, bool from_right) {
+  const std::string needle = bound.text(0, "");
+  const auto n = static_cast<std::int64_t>(count_characters(text));
+  const auto place = [&](std::size_t i, std::int64_t absent) {
+    std::int64_t v = bound.has(i) && !bound.get(i).is_none() ? bound.integer(i, 0) : absent;
+    if (v < 0) v += n;
+    return std::clamp<std::int64_t>(v, 0, n);
+  };
+  const std::int64_t a = place(1, 0), b = place(2, n);
+  if (a > b) return -1;
+  const std::u32string window = codes(text).substr(static_cast<std::size_t>(a), static_cast<std::size_t>(b - a));
+  const std::u32string what = codes(needle);
+  const std::size_t hit = from_right ? window.rfind(what) : window.find(what);
+  return hit == std::u32string::npos ? -1 : static_cast<std::int64_t>(hit) + a;
+}
+
+std::int64_t count_text(const std::string& text, const std::string& needle) {
+  if (needle.empty()) return static_cast<std::int64_t>(count_characters(text)) + 1;
+  std::int64_t n = 0;
+  for (std::size_t at = text.find(needle); at != std::string::npos; at = text.find(needle, at + needle.size())) ++n;
+  return n;
+}
+
+enum class Align : std::uint8_t { kLeft, kRight, kCenter };
+
+std::string padded(const std::string& text, std::int64_t width, const std::string& fill, Align align) {
+  const auto n = static_cast<std::int64_t>(count_characters(text));
+  if (width > static_cast<std::int64_t>(kMaxWidth)) fail("a width is too large");
+  if (count_characters(fill) != 1) fail("the fill character must be exactly one character long");
+  const std::int64_t missing = std::max<std::int64_t>(width - n, 0);
+  std::int64_t left = align == Align::kLeft ? 0 : missing;
+  if (align == Align::kCenter) left = missing / 2 + (missing & width & 1);
+  std::string out;
+  for (std::int64_t i = 0; i < left; ++i) out += fill;
+  out += text;
+  for (std::int64_t i = left; i < missing; ++i) out += fill;
+  return out;
+}
+
+std::string zero_filled(const std::string& text, std::int64_t width) {
+  const bool sign = !text.empty() && (text[0] == '-' || text[0] == '+');
+  const auto n = static_cast<std::int64_t>(count_characters(text));
+  return (sign ? text.substr(0, 1) : "") + padded(text.substr(sign ? 1 : 0), std::max(width, n) - (sign ? 1 : 0), "0", Align::kRight);
+}
+
+Value partitioned(const std::string& text, const std::string& separator, bool from_right) {
+  if (separator.empty()) fail("empty separator");
+  const std::size_t hit = from_right ? text.rfind(separator) : text.find(separator);
+  if (hit == std::string::npos) {
+    return Value::list({Value::text(from_right ? "" : text), Value::text(""), Value::text(from_right ? text : "")}, true);
+  }
+  return Value::list({Value::text(text.substr(0, hit)), Value::text(separator), Value::text(text.substr(hit + separator.size()))}, true);
+}
+
+std::string expanded_tabs(const std::string& text, std::int64_t size) {
+  if (size > static_cast<std::int64_t>(kMaxWidth)) fail("a width is too large");
+  std::string out;
+  std::int64_t column = 0;
+  for (const char32_t c : codes(text)) {
+    if (c == '\t') {
+      const std::int64_t n = size > 0 ? size - column % size : 0;
+      charge_bytes(static_cast<std::uint64_t>(n));
+      out.append(static_cast<std::size_t>(n), ' ');
+      column += n;
+      continue;
+    }
+    append_utf8(out, c);
+    column = c == '\n' || c == '\r' ? 0 : column + 1;
+  }
+  return out;
+}
+
+// str.format with {}, {0}, {name} and no conversion or format specification.
+std::string brace_format(const std::string& format, const Arguments& arguments) {
+  std::string out;
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < format.size(); ++i) {
+    const char c = format[i];
+    if ((c == '{' || c == '}') && i + 1 < format.size() && format[i + 1] == c) {
+      out += c;
+      ++i;
+      continue;
+    }
+    if (c == '}') fail("single '}' encountered in format string");
+    if (c != '{') {
+      out += c;
+      continue;
+    }
+    const std::size_t close = format.find('}', i);
+    if (close == std::string::npos) fail("expected '}' before end of string");
+    const std::string field = format.substr(i + 1, close - i - 1);
+    if (field.find_first_of(":!.[{") != std::string::npos) fail("this form of str.format is not supported");
+    const bool number = !field.empty() && field.find_first_not_of("0123456789") == std::string::npos && field.size() < 9;
+    if (field.empty() || number) {
+      const std::size_t index = number ? std::stoul(field) : next++;
+      if (index >= arguments.positional.size()) fail("replacement index out of range for positional args");
+      out += to_text(arguments.positional[index]);
+    } else {
+      const auto it = std::find_if(arguments.named.begin(), arguments.named.end(), [&](const auto& kv) { return kv.first == field; });
+      if (it == arguments.named.end()) fail(fmt::format("str.format misses '{}'", field));
+      out += to_text(it->second);
+    }
+    charge_bytes(out.size() - std::min(out.size(), i));
+    i = close;
+  }
+  return out;
+}
+
+using TextMethod = Value (*)(const std::string& text, const Arguments& given);
+
+Value stripped(const char* name, const std::string& text, const Arguments& given, bool left, bool right) {
+  const Bound bound(name, given, {"chars"});
+  if (!bound.has(0) || bound.get(0).is_none()) return Value::text(strip(text, nullptr, left, right));
+  const std::string characters = bound.text(0, "");
+  return Value::text(strip(text, &characters, left, right));
+}
+
+Value split_method(const std::string& text, const Arguments& given, bool from_right) {
+  const Bound bound("split", given, {"sep", "maxsplit"});
+  const std::int64_t limit = bound.integer(1, -1);
+  if (!bound.has(0) || bound.get(0).is_none()) return texts(split_space(text, limit, from_right));
+  return texts(split_at(text, bound.text(0, ""), limit, from_right));
+}
+
+Value pad_method(const char* name, const std::string& text, const Arguments& given, Align align) {
+  const Bound bound(name, given, {"width", "fillchar"});
+  bound.need(0);
+  return Value::text(padded(text, bound.integer(0, 0), bound.text(1, " "), align));
+}
+
+Value find_method(const std::string& text, const Arguments& given, bool from_right, bool must) {
+  const Bound bound("find", given, {"sub", "start", "end"});
+  bound.need(0);
+  const std::int64_t at = find_text(text, bound, from_right);
+  if (must && at < 0) fail("substring not found");
+  return Value(at);
+}
+
+void no_arguments(const char* name, const Arguments& given) { Bound(name, given, {}); }
+
+const std::map<std::string, TextMethod>& text_methods() {
+  static const std::map<std::string, TextMethod> kMethods = {
+      {"upper", [](const std::string& t, const Arguments& a) { no_arguments("upper", a); return Value::text(upper(t)); }},
+      {"lower", [](const std::string& t, const Arguments& a) { no_arguments("lower", a); return Value::text(lower(t)); }},
+      {"casefold", [](const std::string& t, const Arguments& a) { no_arguments("casefold", a); return Value::text(lower(t)); }},
+      {"title", [](const std::string& t, const Arguments& a) { no_arguments("title", a); return Value::text(title_text(t)); }},
+      {"capitalize", [](const std::string& t, const Arguments& a) { no_arguments("capitalize", a); return Value::text(capitalized(t)); }},
+      {"swapcase", [](const std::string& t, const Arguments& a) { no_arguments("swapcase", a); return Value::text(swapped(t)); }},
+      {"strip", [](const std::string& t, const Arguments& a) { return stripped("strip", t, a, true, true); }},
+      {"lstrip", [](const std::string& t, const Arguments& a) { return stripped("lstrip", t, a, true, false); }},
+      {"rstrip", [](const std::string& t, const Arguments& a) { return stripped("rstrip", t, a, false, true); }},
+      {"split", [](const std::string& t, const Arguments& a) { return split_method(t, a, false); }},
+      {"rsplit", [](const std::string& t, const Arguments& a) { return split_method(t, a, true); }},
+      {"splitlines", [](const std::string& t, const Arguments& a) {
+         if (Bound("splitlines", a, {"keepends"}).flag(0, false)) fail("splitlines(keepends=True) is not supported");
+         return texts(split_lines(t));
+       }},
+      {"replace", [](const std::string& t, const Arguments& a) {
+         const Bound b("replace", a, {"old", "new", "count"});
+         b.need(0), b.need(1);
+         return Value::text(replace_text(t, b.text(0, ""), b.text(1, ""), b.integer(2, -1)));
+       }},
+      {"startswith", [](const std::string& t, const Arguments& a) { return Value(edge_matches(t, Bound("startswith", a, {"prefix", "start", "end"}), true)); }},
+      {"endswith", [](const std::string& t, const Arguments& a) { return Value(edge_matches(t, Bound("endswith", a, {"suffix", "start", "end"}), false)); }},
+      {"find", [](const std::string& t, const Arguments& a) { return find_method(t, a, false, false); }},
+      {"rfind", [](const std::string& t, const Arguments& a) { return find_method(t, a, true, false); }},
+      {"index", [](const std::string& t, const Arguments& a) { return find_method(t, a, false, true); }},
+      {"rindex", [](const std::string& t, const Arguments& a) { return find_method(t, a, true, true); }},
+      {"count", [](const std::string& t, const Arguments& a) {
+         const Bound b("count", a, {"sub"});
+         b.need(0);
+         return Value(count_text(t, b.text(0, "")));
+       }},
+      {"join", [](const std::string& t, const Arguments& a) {
+         std::vector<std::string> parts;
+         for (const Value& v : elements(Bound("join", a, {"iterable"}).need(0))) {
+           if (!v.is_text()) fail(fmt::format("join needs texts, not {}", type_name(v)));
+           parts.push_back(v.str());
+         }
+         return Value::text(join_texts(t, parts));
+       }},
+      {"isdigit", [](const std::string& t, const Arguments& a) { no_arguments("isdigit", a); return Value(all_of(t, is_digit)); }},
+      {"isdecimal", [](const std::string& t, const Arguments& a) { no_arguments("isdecimal", a); return Value(all_of(t, is_digit)); }},
+      {"isnumeric", [](const std::string& t, const Arguments& a) { no_arguments("isnumeric", a); return Value(all_of(t, is_numeric)); }},
+      {"isalpha", [](const std::string& t, const Arguments& a) { no_arguments("isalpha", a); return Value(all_of(t, is_letter)); }},
+      {"isalnum", [](const std::string& t, const Arguments& a) {
+         no_arguments("isalnum", a);
+         return Value(all_of(t, [](char32_t c) { return is_letter(c) || is_numeric(c); }));
+       }},
+      {"isspace", [](const std::string& t, const Arguments& a) { no_arguments("isspace", a); return Value(all_of(t, python_space)); }},
+      {"isupper", [](const std::string& t, const Arguments& a) { no_arguments("isupper", a); return Value(all_cased(t, true)); }},
+      {"islower", [](const std::string& t, const Arguments& a) { no_arguments("islower", a); return Value(all_cased(t, false)); }},
+      {"zfill", [](const std::string& t, const Arguments& a) {
+         const Bound b("zfill", a, {"width"});
+         b.need(0);
+         return Value::text(zero_filled(t, b.integer(0, 0)));
+       }},
+      {"ljust", [](const std::string& t, const Arguments& a) { return pad_method("ljust", t, a, Align::kLeft); }},
+      {"rjust", [](const std::string& t, const Arguments& a) { return pad_method("rjust", t, a, Align::kRight); }},
+      {"center", [](const std::string& t, const Arguments& a) { return pad_method("center", t, a, Align::kCenter); }},
+      {"partition", [](const std::string& t, const Arguments& a) { return partitioned(t, Bound("partition", a, {"sep"}).text(0, ""), false); }},
+      {"rpartition", [](const std::string& t, const Arguments& a) { return partitioned(t, Bound("rpartition", a, {"sep"}).text(0, ""), true); }},
+      {"removeprefix", [](const std::string& t, const Arguments& a) {
+         const std::string p = Bound("removeprefix", a, {"prefix"}).text(0, "");
+         return Value::text(t.starts_with(p) ? t.substr(p.size()) : t);
+       }},
+      {"removesuffix", [](const std::string& t, const Arguments& a) {
+         const std::string p = Bound("removesuffix", a, {"suffix"}).text(0, "");
+         return Value::text(t.ends_with(p) ? t.substr(0, t.size() - p.size()) : t);
+       }},
+      {"expandtabs", [](const std::string& t, const Arguments& a) { return Value::text(expanded_tabs(t, Bound("expandtabs", a, {"tabsize"}).integer(0, 8))); }},
+      {"format", [](const std::string& t, const Arguments& a) { return Value::text(brace_format(t, a)); }},
+  };
+  return kMethods;
+}
+
+Value dict_method(const DictData& dict, const std::string& name, const Arguments& given) {
+  std::vector<Value> out;
+  if (name == "get") {
+    const Bound bound("get", given, {"key", "default"});
+    const Value* found = dict.find(bound.need(0));
+    return found ? *found : bound.get(1);
+  }
+  Bound(name.c_str(), given, {});
+  if (name == "copy") return Value::dict(dict.items);
+  for (const auto& [key, value] : dict.items) {
+    if (name == "items") out.push_back(Value::list({key, value}, true));
+    else out.push_back(name == "keys" ? key : value);
+  }
+  return Iterator::view("dict_" + name, std::move(out));
+}
+
+Value list_method(const ListData& list, const std::string& name, const Arguments& given) {
+  if (name == "copy") {
+    Bound("copy", given, {});
+    return Value::list(list.items);
+  }
+  const Value& wanted = Bound(name.c_str(), given, {"value"}).need(0);
+  std::int64_t n = 0;
+  for (std::size_t i = 0; i < list.items.size(); ++i) {
+    if (!equal(list.items[i], wanted)) continue;
+    if (name == "index") return Value(static_cast<std::int64_t>(i));
+    ++n;
+  }
+  if (name == "index") fail("the value is not in the list");
+  return Value(n);
+}
+
+struct Method : Object {
+  Method(Value of, std::string called) : self(std::move(of)), name(std::move(called)) {}
+  Value self;
+  std::string name;
+  std::string type_name() const override { return "method"; }
+  bool callable() const override { return true; }
+  Value call(Runtime& runtime, const Arguments& given) override {
+    runtime.step();
+    if (self.is<Dict>()) return dict_method(*self.as<Dict>(), name, given);
+    if (self.is<List>()) return list_method(*self.as<List>(), name, given);
+    if (self.is<double>()) return Value(self.as<double>() == static_cast<double>(static_cast<std::int64_t>(self.as<double>())));
+    static const std::set<std::string> kNamed = {"split", "rsplit", "splitlines", "expandtabs", "format"};
+    if (!given.named.empty() && !kNamed.contains(name)) fail(fmt::format("str.{}() takes no keyword arguments", name));
+    charge_bytes(self.str().size() * 4);
+    Value out = text_methods().at(name)(self.str(), given);
+    if (self.as<Text>().safe && out.is_text()) out.v = Text{out.as<Text>().text, true};
+    return out;
+  }
+};
+
+const std::set<std::string>& names_of(const Value& of, bool forbidden) {
+  static const std::set<std::string> kNone, kDict = {"get", "items", "keys", "values", "copy"}, kList = {"index", "count", "copy"},
+                                            kTuple = {"index", "count"}, kFloat = {"is_integer"},
+                                            kDictForbidden = {"clear", "pop", "popitem", "setdefault", "update"},
+                                            kListForbidden = {"append", "clear", "pop", "reverse", "insert", "sort", "extend", "remove"};
+  if (of.is<Dict>()) return forbidden ? kDictForbidden : kDict;
+  if (of.is<List>() && of.as<List>()->tuple) return forbidden ? kNone : kTuple;
+  if (of.is<List>()) return forbidden ? kListForbidden : kList;
+  return of.is<double>() && !forbidden ? kFloat : kNone;
+}
+
+}  // namespace
+
+Value method_of(const Value& of, const std::string& name) {
+  const bool known = of.is_text() ? text_methods().contains(name) : names_of(of, false).contains(name);
+  if (known) return Value(ObjectRef(std::make_shared<Method>(of, name)));
+  if (names_of(of, true).contains(name) || name.starts_with("__")) {
+    return Value::undefined(fmt::format("access to attribute '{}' of '{}' object is unsafe", name, type_name(of)), true);
+  }
+  return Value::undefined(fmt::format("'{} object' has no attribute '{}'", type_name(of), name));
+}
+
+std::string upper(const std::string& text) {
+  std::string out;
+  for (const char32_t c : codes(text)) append_upper(out, c);
+  return out;
+}
+
+std::string lower(const std::string& text) {
+  const std::u32string all = codes(text);
+  std::string out;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const bool ends = all[i] == 0x3A3 && i > 0 && is_letter(all[i - 1]) && (i + 1 == all.size() || !is_letter(all[i + 1]));
+    if (all[i] == 0x130) out += "i\u0307";
+    else append_utf8(out, ends ? 0x3C2 : lower_code(all[i]));  // a sigma that ends a word
+  }
+  return out;
+}
+
+bool all_cased(const std::string& text, bool upper_case) {
+  bool cased = false;
+  for (const char32_t c : codes(text)) {
+    if (upper_case ? is_lower(c) || is_title(c) : is_upper(c) || is_title(c)) return false;
+    cased |= upper_case ? is_upper(c) : is_lower(c);
+  }
+  return cased;
+}
+
+std::string strip(const std::string& text, const std::string* characters, bool left, bool right) {
+  const std::u32string all = codes(text), given = characters ? codes(*characters) : std::u32string();
+  const auto drop = [&](char32_t c) { return characters ? given.find(c) != std::u32string::npos : python_space(c); };
+  std::size_t begin = 0, end = all.size();
+  while (left && begin < end && drop(all[begin])) ++begin;
+  while (right && end > begin && drop(all[end - 1])) --end;
+  return from_codes(all.substr(begin, end - begin));
+}
+
+std::string replace_text(const std::string& text, const std::string& old, const std::string& fresh, std::int64_t count) {
+  const auto hits = static_cast<std::uint64_t>(count_text(text, old));
+  if (hits > 0 && fresh.size() > (std::uint64_t{1} << 40) / hits) fail("a replacement makes too much text");
+  charge_bytes(hits * fresh.size());
+  std::string out;
+  std::size_t done = 0;
+  for (std::int64_t n = 0; count < 0 || n < count; ++n) {
+    const std::size_t hit = old.empty() ? done : text.find(old, done);
+    if (hit == std::string::npos) break;
+    out.append(text, done, hit - done) += fresh;
+    done = hit + old.size();
+    if (!old.empty()) continue;
+    if (done >= text.size()) return out;
+    const std::size_t bytes = decode_utf8(text, done).bytes;
+    out.append(text, done, bytes);
+    done += bytes;
+  }
+  return out.append(text, std::min(done, text.size()));
+}
+
+std::string join_texts(const std::string& separator, const std::vector<std::string>& parts) {
+  std::string out;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    charge_bytes(separator.size() + parts[i].size());
+    if (i > 0) out += separator;
+    out += parts[i];
+  }
+  return out;
+}
+
+Value repeat_text(const Value& text, std::int64_t times) {
+  const auto n = static_cast<std::uint64_t>(std::max<std::int64_t>(times, 0));
+  if (n > 0 && text.str().size() > (std::uint64_t{1} << 40) / n) fail("a repeated text is too long");
+  charge_bytes(n * text.str().size());
+  std::string out;
+  for (std::uint64_t i = 0; i < n && !text.str().empty(); ++i) out += text.str();
+  return Value::text(std::move(out), text.as<Text>().safe);
+}
+
+std::vector<std::string> split_lines(const std::string& text) {
+  std::vector<std::string> out;
+  std::size_t begin = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const Utf8Char c = decode_utf8(text, at);
+    const bool ends = (c.code >= 0x0A && c.code <= 0x0D) || (c.code >= 0x1C && c.code <= 0x1E) || c.code == 0x85 || c.code == 0x2028 || c.code == 0x2029;
+    std::size_t next = at + c.bytes;
+    if (ends) {
+      out.push_back(text.substr(begin, at - begin));
+      if (c.code == '\r' && next < text.size() && text[next] == '\n') ++next;
+      begin = next;
+    }
+    at = next;
+  }
+  if (begin < text.size()) out.push_back(text.substr(begin));
+  return out;
+}
+
+}  // namespace assay::jinja

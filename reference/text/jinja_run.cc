@@ -1,0 +1,675 @@
+#include "reference/text/jinja_run.h"
+
+#include <optional>
+#include <array>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/check.h"
+#include "reference/text/utf8.h"
+
+namespace assay::jinja {
+namespace {
+
+using Kind = Expr::Kind;
+
+[[noreturn]] void use_of_undefined(const Value& value) { fail(value.as<Undefined>().what); }
+
+struct Macro : Object {
+  Macro(const Stmt& stmt, FrameRef frame) : macro(stmt), scope(std::move(frame)) {}
+  std::string type_name() const override { return "Macro"; }
+  bool callable() const override { return true; }
+  Value call(Runtime& runtime, const Arguments& arguments) override { return runtime.call_macro(macro, scope, arguments); }
+  Value attribute(const std::string& name) override {
+    return name == "name" ? Value::text(macro.text) : Object::attribute(name);
+  }
+  const Stmt& macro;
+  FrameRef scope;
+};
+
+struct Loop : Object {
+  std::vector<Value> items;
+  std::size_t index = 0;
+  int depth = 0;
+  const Stmt* stmt = nullptr;
+  FrameRef scope;
+  std::optional<Value> last_changed;
+
+  std::string type_name() const override { return "LoopContext"; }
+  bool callable() const override { return stmt->recursive; }
+  Value call(Runtime& runtime, const Arguments& arguments) override {
+    if (!stmt->recursive) fail("a loop must be marked 'recursive' to be called");
+    return runtime.run_loop(*stmt, Bound("loop", arguments, {"iterable"}).need(0), scope, depth + 1);
+  }
+  std::int64_t length() const override { return static_cast<std::int64_t>(items.size()); }
+  Value attribute(const std::string& name) override;
+};
+
+struct LoopMethod : Object {
+  LoopMethod(std::shared_ptr<Loop> l, bool c) : loop(std::move(l)), cycle(c) {}
+  std::shared_ptr<Loop> loop;
+  bool cycle;
+  std::string type_name() const override { return "method"; }
+  bool callable() const override { return true; }
+  Value call(Runtime&, const Arguments& arguments) override {
+    if (cycle) {
+      if (arguments.positional.empty()) fail("no items for cycling given");
+      return arguments.positional[loop->index % arguments.positional.size()];
+    }
+    const Value now = Value::list(arguments.positional, true);
+    const bool changed = !loop->last_changed || !equal(*loop->last_changed, now);
+    loop->last_changed = now;
+    return Value(changed);
+  }
+};
+
+Value Loop::attribute(const std::string& name) {
+  const auto n = static_cast<std::int64_t>(items.size()), i = static_cast<std::int64_t>(index);
+  if (name == "index") return Value(i + 1);
+  if (name == "index0") return Value(i);
+  if (name == "revindex") return Value(n - i);
+  if (name == "revindex0") return Value(n - i - 1);
+  if (name == "first") return Value(i == 0);
+  if (name == "last") return Value(i + 1 == n);
+  if (name == "length") return Value(n);
+  if (name == "depth") return Value(std::int64_t{depth} + 1);
+  if (name == "depth0") return Value(std::int64_t{depth});
+  if (name == "previtem") return i > 0 ? items[index - 1] : Value::undefined("there is no previous item");
+  if (name == "nextitem") return i + 1 < n ? items[index + 1] : Value::undefined("there is no next item");
+  return Object::attribute(name);
+}
+
+std::optional<std::int64_t> checked(const std::string& op, std::int64_t a, std::int64_t b) {
+  std::int64_t r = 0;
+  const bool overflow = op == "+" ? __builtin_add_overflow(a, b, &r) : op == "-" ? __builtin_sub_overflow(a, b, &r) : __builtin_mul_overflow(a, b, &r);
+  if (overflow) fail("an integer is beyond 64 bits");
+  return r;
+}
+
+Value divide_integers(const std::string& op, std::int64_t a, std::int64_t b) {
+  if (b == 0) fail("integer division or modulo by zero");
+  if (b == -1) {
+    if (op == "%") return Value(std::int64_t{0});
+    return Value(*checked("-", 0, a));
+  }
+  const std::int64_t r = a % b;
+  const bool adjust = r != 0 && (r < 0) != (b < 0);
+  if (op == "%") return Value(adjust ? r + b : r);
+  return Value(a / b - (adjust ? 1 : 0));
+}
+
+Value integer_power(std::int64_t a, std::int64_t b) {
+  std::int64_t r = 1;
+  for (std::int64_t i = 0; i < b; ++i) {
+    r = *checked("*", r, a);
+    if (a == 0 || a == 1) break;
+    if (a == -1) return Value(std::int64_t{b % 2 == 0 ? 1 : -1});
+  }
+  return Value(r);
+}
+
+Value numbers(const std::string& op, const Value& a, const Value& b) {
+  const bool integers = a.is_integer() && b.is_integer();
+  if (integers && (op == "+" || op == "-" || op == "*")) return Value(*checked(op, a.integer(), b.integer()));
+  if (integers && (op == "//" || op == "%")) return divide_integers(op, a.integer(), b.integer());
+  if (integers && op == "**" && b.integer() >= 0) return integer_power(a.integer(), b.integer());
+  const double x = a.number(), y = b.number();
+  if (op == "+") return Value(x + y);
+  if (op == "-") return Value(x - y);
+  if (op == "*") return Value(x * y);
+  if (op == "**") {
+    if (x == 0 && y < 0) fail("0.0 cannot be raised to a negative power");
+    return Value(std::pow(x, y));
+  }
+  if (y == 0) fail("division by zero");
+  if (op == "/") return Value(x / y);
+  double rest = std::fmod(x, y);
+  if (rest != 0 && (rest < 0) != (y < 0)) rest += y;
+  if (op == "%") return Value(rest);
+  return Value(std::floor((x - rest) / y + 0.5));
+}
+
+Value added_texts(const Value& a, const Value& b) {
+  const bool safe = a.as<Text>().safe || b.as<Text>().safe;
+  const auto part = [&](const Value& v) { return safe && !v.as<Text>().safe ? escape_html(v.str()) : v.str(); };
+  charge_bytes(a.str().size() + b.str().size());
+  return Value::text(part(a) + part(b), safe);
+}
+
+Value repeated_list(const ListData& list, std::int64_t times) {
+  const auto n = static_cast<std::uint64_t>(std::max<std::int64_t>(times, 0));
+  if (n > 1 && list.items.size() > (std::uint64_t{1} << 28) / n) fail("a repeated list is too long");
+  charge_bytes(n * list.items.size() * sizeof(Value));
+  std::vector<Value> items;
+  for (std::uint64_t i = 0; i < n; ++i) items.insert(items.end(), list.items.begin(), list.items.end());
+  return Value::list(std::move(items), list.tuple);
+}
+
+struct SliceRange {
+  std::int64_t start, stop, step;
+};
+
+// Python's slice.indices.
+SliceRange slice_range(std::int64_t n, const Value& a, const Value& b, const Value& c) {
+  const auto part = [](const Value& v) {
+    if (!v.is_integer()) fail("slice indices must be integers or None");
+    return v.integer();
+  };
+  const std::int64_t step = c.is_none() ? 1 : part(c);
+  if (step == 0) fail("slice step cannot be zero");
+  const std::int64_t low = step < 0 ? -1 : 0, high = step < 0 ? n - 1 : n;
+  const auto place = [&](const Value& v, std::int64_t absent) {
+    if (v.is_none()) return absent;
+    std::int64_t i = part(v);
+    if (i < 0) i = std::max(i + n, low);
+    return std::min(i, high);
+  };
+  return {place(a, step < 0 ? high : low), place(b, step < 0 ? low : high), step};
+}
+
+}  // namespace
+
+Bound::Bound(const char* callee, const Arguments& given, std::initializer_list<const char*> names)
+    : callee_(callee), names_(names), values_(names.size()) {
+  if (given.positional.size() > names_.size()) {
+    fail(fmt::format("{} takes at most {} arguments ({} given)", callee, names_.size(), given.positional.size()));
+  }
+  for (std::size_t i = 0; i < given.positional.size(); ++i) values_[i] = given.positional[i];
+  for (const auto& [name, value] : given.named) {
+    const auto it = std::find_if(names_.begin(), names_.end(), [&](const char* n) { return name == n; });
+    if (it == names_.end()) fail(fmt::format("{} got an unexpected keyword argument '{}'", callee, name));
+    auto& place = values_[static_cast<std::size_t>(it - names_.begin())];
+    if (place) fail(fmt::format("{} got multiple values for argument '{}'", callee, name));
+    place = value;
+  }
+}
+
+const Value& Bound::need(std::size_t i) const {
+  if (!values_[i]) fail(fmt::format("{} misses its argument '{}'", callee_, names_[i]));
+  return *values_[i];
+}
+
+std::int64_t Bound::integer(std::size_t i, std::int64_t otherwise) const {
+  if (!has(i)) return otherwise;
+  if (!values_[i]->is_integer()) fail(fmt::format("{} needs an integer as '{}', not {}", callee_, names_[i], type_name(*values_[i])));
+  return values_[i]->integer();
+}
+
+std::string Bound::text(std::size_t i, const std::string& otherwise) const {
+  if (!has(i)) return otherwise;
+  if (!values_[i]->is_text()) fail(fmt::format("{} needs a text as '{}', not {}", callee_, names_[i], type_name(*values_[i])));
+  return values_[i]->str();
+}
+
+// Counts a step, and a level of the machine's stack while it lives.
+struct Runtime::Deeper {
+  explicit Deeper(Runtime& r) : runtime(r) {
+    runtime.step();
+    if (--runtime.budget_.depth < 0) {
+      ++runtime.budget_.depth;
+      fail("the template calls itself too deeply");
+    }
+  }
+  ~Deeper() { ++runtime.budget_.depth; }
+  Deeper(const Deeper&) = delete;
+  Deeper& operator=(const Deeper&) = delete;
+  Runtime& runtime;
+};
+
+Runtime::~Runtime() {
+  for (const auto& space : spaces_) space->members.clear();
+  for (const auto& weak : frames_) {
+    if (const auto frame = weak.lock()) frame->names.clear();
+  }
+}
+
+void Runtime::step() {
+  if (--budget_.steps < 0) fail("the template passed its step limit");
+}
+
+FrameRef Runtime::inner(const FrameRef& frame) {
+  auto made = std::make_shared<Frame>();
+  made->outer = frame;
+  return made;
+}
+
+std::string Runtime::render(const Body& body, const Value& context) {
+  ASSAY_CHECK(context.is<Dict>());
+  context_ = context;
+  std::string out;
+  run(body, inner(nullptr), out);
+  return out;
+}
+
+Runtime::Flow Runtime::run(const Body& body, const FrameRef& frame, std::string& out) {
+  for (const auto& stmt : body) {
+    const Flow flow = run(*stmt, frame, out);
+    if (flow != Flow::kNormal) return flow;
+  }
+  return Flow::kNormal;
+}
+
+void Runtime::print(const Value& value, std::string& out) {
+  const std::string text = to_text(value);
+  charge_bytes(text.size());
+  if (out.size() + text.size() > kMaxOutputBytes) fail("the template writes more than its output limit");
+  out += text;
+}
+
+Runtime::Flow Runtime::run(const Stmt& s, const FrameRef& frame, std::string& out) {
+  const Deeper deeper(*this);
+  try {
+    switch (s.kind) {
+      case Stmt::Kind::kText:
+        if (out.size() + s.text.size() > kMaxOutputBytes) fail("the template writes more than its output limit");
+        charge_bytes(s.text.size());
+        out += s.text;
+        break;
+      case Stmt::Kind::kPrint:
+        for (const auto& value : s.values) print(eval(*value, frame), out);
+        break;
+      case Stmt::Kind::kIf: return run_if(s, frame, out);
+      case Stmt::Kind::kFor: run_for(s, eval(*s.values[0], frame), frame, 0, out); break;
+      case Stmt::Kind::kSet: assign(*s.target, eval(*s.values[0], frame), frame); break;
+      case Stmt::Kind::kSetBlock: run_set_block(s, frame); break;
+      case Stmt::Kind::kMacro: run_macro(s, frame); break;
+      case Stmt::Kind::kCallBlock: run_call_block(s, frame, out); break;
+      case Stmt::Kind::kFilterBlock: print(filter_chain(*s.values[0], Value::text(captured(s.body, inner(frame))), frame), out); break;
+      case Stmt::Kind::kWith: run_with(s, frame, out); break;
+      case Stmt::Kind::kScope: return run(s.body, inner(frame), out);
+      case Stmt::Kind::kBreak: return Flow::kBreak;
+      case Stmt::Kind::kContinue: return Flow::kContinue;
+    }
+  } catch (Fault& fault) {
+    if (fault.line == 0) fault.line = s.line;
+    throw;
+  }
+  return Flow::kNormal;
+}
+
+Runtime::Flow Runtime::run_if(const Stmt& s, const FrameRef& frame, std::string& out) {
+  for (std::size_t i = 0; i < s.values.size(); ++i) {
+    if (truth(eval(*s.values[i], frame))) return run(s.branches[i], frame, out);
+  }
+  return run(s.otherwise, frame, out);
+}
+
+void Runtime::run_for(const Stmt& s, const Value& over, const FrameRef& frame, int depth, std::string& out) {
+  const auto loop = std::make_shared<Loop>();
+  loop->depth = depth;
+  loop->stmt = &s;
+  loop->scope = frame;
+  std::vector<Value> items = elements(over);
+  charge_bytes(items.size() * sizeof(Value));
+  for (Value& value : items) {
+    if (s.test) {
+      const FrameRef trial = inner(frame);
+      assign(*s.target, value, trial);
+      if (!truth(eval(*s.test, trial))) continue;
+    }
+    loop->items.push_back(std::move(value));
+  }
+  for (; loop->index < loop->items.size(); ++loop->index) {
+    const FrameRef body = inner(frame);
+    body->names["loop"] = Value(ObjectRef(loop));
+    assign(*s.target, loop->items[loop->index], body);
+    if (run(s.body, body, out) == Flow::kBreak) break;
+  }
+  if (loop->items.empty()) run(s.otherwise, inner(frame), out);
+  loop->scope.reset();
+}
+
+Value Runtime::run_loop(const Stmt& loop, const Value& over, const FrameRef& scope, int depth) {
+  const Deeper deeper(*this);
+  std::string out;
+  run_for(loop, over, scope, depth, out);
+  return Value::text(std::move(out));
+}
+
+std::string Runtime::captured(const Body& body, const FrameRef& frame) {
+  std::string out;
+  run(body, frame, out);
+  return out;
+}
+
+void Runtime::run_set_block(const Stmt& s, const FrameRef& frame) {
+  Value value = Value::text(captured(s.body, inner(frame)));
+  if (s.values[0]) value = filter_chain(*s.values[0], value, frame);
+  assign(*s.target, value, frame);
+}
+
+void Runtime::run_macro(const Stmt& s, const FrameRef& frame) {
+  frames_.push_back(frame);
+  frame->names[s.text] = Value(ObjectRef(std::make_shared<Macro>(s, frame)));
+}
+
+void Runtime::run_call_block(const Stmt& s, const FrameRef& frame, std::string& out) {
+  const Expr& e = *s.values[0];
+  const Value callee = eval(*e.parts[0], frame);
+  Arguments arguments = eval_arguments(e, 1, frame);
+  frames_.push_back(frame);
+  arguments.named.emplace_back("caller", Value(ObjectRef(std::make_shared<Macro>(s, frame))));
+  print(call(callee, arguments), out);
+}
+
+void Runtime::run_with(const Stmt& s, const FrameRef& frame, std::string& out) {
+  const FrameRef body = inner(frame);
+  for (std::size_t i = 0; i < s.targets.size(); ++i) assign(*s.targets[i], eval(*s.values[i], frame), body);
+  run(s.body, body, out);
+}
+
+void Runtime::assign(const Expr& target, const Value& value, const FrameRef& frame) {
+  if (target.kind == Kind::kName) {
+    frame->names[target.name] = value;
+    return;
+  }
+  if (target.kind == Kind::kNamespaceMember) {
+    const Value space = eval_name(target, frame);
+    const auto object = space.is<ObjectRef>() ? std::dynamic_pointer_cast<Namespace>(space.as<ObjectRef>()) : nullptr;
+    if (!object) fail("cannot assign attribute on non-namespace object");
+    object->set(target.operators[0], value);
+    return;
+  }
+  ASSAY_CHECK(target.kind == Kind::kTuple);
+  const std::vector<Value> items = elements(value);
+  if (value.is_undefined()) use_of_undefined(value);
+  if (items.size() != target.parts.size()) {
+    fail(fmt::format("{} values to unpack, expected {}", items.size(), target.parts.size()));
+  }
+  for (std::size_t i = 0; i < items.size(); ++i) assign(*target.parts[i], items[i], frame);
+}
+
+Value Runtime::call_macro(const Stmt& macro, const FrameRef& scope, const Arguments& given) {
+  const Deeper deeper(*this);
+  const Signature& sig = macro.signature;
+  const FrameRef frame = inner(scope);
+  std::vector<std::optional<Value>> values(sig.names.size());
+  std::vector<Value> extra;
+  std::vector<std::pair<Value, Value>> named;
+  for (std::size_t i = 0; i < given.positional.size(); ++i) {
+    if (i < values.size()) values[i] = given.positional[i];
+    else extra.push_back(given.positional[i]);
+  }
+  Value caller = Value::undefined("No caller defined");
+  for (const auto& [name, value] : given.named) {
+    const auto it = std::find(sig.names.begin(), sig.names.end(), name);
+    const bool filled = it != sig.names.end() && values[static_cast<std::size_t>(it - sig.names.begin())];
+    if (it != sig.names.end() && !filled) values[static_cast<std::size_t>(it - sig.names.begin())] = value;
+    else if (name == "caller" && sig.uses_caller) caller = value;
+    else if (sig.uses_kwargs) named.emplace_back(Value::text(name), value);
+    else fail(fmt::format("macro '{}' takes no keyword argument '{}'", macro.text, name));
+  }
+  if (!extra.empty() && !sig.uses_varargs) fail(fmt::format("macro '{}' takes not more than {} argument(s)", macro.text, sig.names.size()));
+  if (sig.uses_varargs) frame->names["varargs"] = Value::list(std::move(extra), true);
+  if (sig.uses_kwargs) frame->names["kwargs"] = Value::dict(std::move(named));
+  const bool own_caller = std::find(sig.names.begin(), sig.names.end(), "caller") != sig.names.end();
+  if (sig.uses_caller && !own_caller && macro.kind == Stmt::Kind::kMacro) frame->names["caller"] = caller;
+  const std::size_t without_default = sig.names.size() - sig.defaults.size();
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    Value value = Value::undefined(fmt::format("parameter '{}' was not provided", sig.names[i]));
+    if (values[i]) value = *values[i];
+    else if (i >= without_default) value = eval(*sig.defaults[i - without_default], frame);
+    frame->names[sig.names[i]] = value;
+  }
+  return Value::text(captured(macro.body, frame));
+}
+
+Value Runtime::eval_name(const Expr& e, const FrameRef& frame) const {
+  for (const Frame* f = frame.get(); f; f = f->outer.get()) {
+    const auto it = f->names.find(e.name);
+    if (it != f->names.end()) return it->second;
+  }
+  if (const Value* found = context_.as<Dict>()->find(e.name)) return *found;
+  if (is_global(e.name)) return global_of(e.name);
+  return Value::undefined(fmt::format("'{}' is undefined", e.name));
+}
+
+Value Runtime::eval(const Expr& e, const FrameRef& frame) {
+  const Deeper deeper(*this);
+  switch (e.kind) {
+    case Kind::kConstant: return e.constant;
+    case Kind::kName: return eval_name(e, frame);
+    case Kind::kMember: return member(eval(*e.parts[0], frame), e.name);
+    case Kind::kItem: return eval_item(e, frame);
+    case Kind::kCall: {
+      const Value callee = eval(*e.parts[0], frame);
+      return call(callee, eval_arguments(e, 1, frame));
+    }
+    case Kind::kFilter: {
+      const Value value = eval(*e.parts[0], frame);
+      return filter(e.name, value, eval_arguments(e, 1, frame));
+    }
+    case Kind::kTest: {
+      const Value value = eval(*e.parts[0], frame);
+      return Value(test(e.name, value, eval_arguments(e, 1, frame)));
+    }
+    case Kind::kNot: return Value(!truth(eval(*e.parts[0], frame)));
+    case Kind::kAnd:
+    case Kind::kOr: {
+      Value left = eval(*e.parts[0], frame);
+      return truth(left) == (e.kind == Kind::kAnd) ? eval(*e.parts[1], frame) : left;
+    }
+    case Kind::kNegative:
+    case Kind::kPositive: return negative(eval(*e.parts[0], frame), e.kind == Kind::kNegative);
+    case Kind::kBinary: {
+      const Value left = eval(*e.parts[0], frame);
+      return binary(e.name, left, eval(*e.parts[1], frame));
+    }
+    case Kind::kCompare: return eval_compare(e, frame);
+    case Kind::kConcat: return eval_concat(e, frame);
+    case Kind::kIf: return eval_condition(e, frame);
+    case Kind::kList:
+    case Kind::kTuple: return eval_sequence(e, frame);
+    case Kind::kDict: return eval_dict(e, frame);
+    case Kind::kSlice: fail("a slice stands outside of a subscript");
+    case Kind::kNamespaceMember: break;
+  }
+  ASSAY_CHECK(false);
+  return {};
+}
+
+Value Runtime::eval_condition(const Expr& e, const FrameRef& frame) {
+  if (truth(eval(*e.parts[0], frame))) return eval(*e.parts[1], frame);
+  if (e.parts.size() == 3) return eval(*e.parts[2], frame);
+  return Value::undefined("the inline if-expression evaluated to false and no else section was defined");
+}
+
+Value Runtime::eval_concat(const Expr& e, const FrameRef& frame) {
+  std::string out;
+  for (const auto& part : e.parts) {
+    const std::string text = to_text(eval(*part, frame));
+    charge_bytes(text.size());
+    out += text;
+  }
+  return Value::text(std::move(out));
+}
+
+Value Runtime::eval_sequence(const Expr& e, const FrameRef& frame) {
+  std::vector<Value> items;
+  for (const auto& part : e.parts) items.push_back(eval(*part, frame));
+  return Value::list(std::move(items), e.kind == Kind::kTuple);
+}
+
+Value Runtime::eval_dict(const Expr& e, const FrameRef& frame) {
+  std::vector<std::pair<Value, Value>> items;
+  for (std::size_t i = 0; i + 1 < e.parts.size(); i += 2) {
+    Value key = eval(*e.parts[i], frame);
+    items.emplace_back(std::move(key), eval(*e.parts[i + 1], frame));
+  }
+  return Value::dict(std::move(items));
+}
+
+Value Runtime::eval_item(const Expr& e, const FrameRef& frame) {
+  const Value of = eval(*e.parts[0], frame);
+  const Expr& index = *e.parts[1];
+  if (index.kind == Kind::kSlice) return eval_slice(of, index, frame);
+  return item(of, eval(index, frame));
+}
+
+Value Runtime::eval_slice(const Value& of, const Expr& slice, const FrameRef& frame) {
+  const auto part = [&](std::size_t i) { return slice.parts[i] ? eval(*slice.parts[i], frame) : Value(); };
+  const Value a = part(0), b = part(1), c = part(2);
+  if (of.is_undefined()) use_of_undefined(of);
+  if (!of.is_text() && !of.is<List>()) fail(fmt::format("'{}' object is not subscriptable", type_name(of)));
+  const std::vector<Value> items = elements(of);
+  const SliceRange range = slice_range(static_cast<std::int64_t>(items.size()), a, b, c);
+  std::vector<Value> taken;
+  std::string text;
+  for (std::int64_t i = range.start; range.step > 0 ? i < range.stop : i > range.stop;) {
+    const Value& v = items[static_cast<std::size_t>(i)];
+    if (of.is_text()) text += v.str();
+    else taken.push_back(v);
+    if (__builtin_add_overflow(i, range.step, &i)) break;
+  }
+  return of.is_text() ? Value::text(std::move(text), of.as<Text>().safe) : Value::list(std::move(taken), of.as<List>()->tuple);
+}
+
+bool Runtime::compared(const std::string& op, const Value& a, const Value& b) {
+  if (op == "==") return equal(a, b);
+  if (op == "!=") return !equal(a, b);
+  for (const Value* v : {&a, &b}) {
+    if (v->is_undefined() && op != "in" && op != "not in") use_of_undefined(*v);
+  }
+  if (op == "in") return contains(b, a);
+  if (op == "not in") return !contains(b, a);
+  const int order = compare(a, b);
+  if (op == "<") return order == -1;
+  if (op == ">") return order == 1;
+  return order == 0 || order == (op == "<=" ? -1 : 1);
+}
+
+Value Runtime::eval_compare(const Expr& e, const FrameRef& frame) {
+  Value left = eval(*e.parts[0], frame);
+  for (std::size_t i = 0; i < e.operators.size(); ++i) {
+    Value right = eval(*e.parts[i + 1], frame);
+    if (!compared(e.operators[i], left, right)) return Value(false);
+    left = std::move(right);
+  }
+  return Value(true);
+}
+
+Value Runtime::negative(const Value& value, bool minus) const {
+  if (value.is_undefined()) use_of_undefined(value);
+  if (!value.is_number()) fail(fmt::format("bad operand type for unary {}: '{}'", minus ? '-' : '+', type_name(value)));
+  if (value.is<double>()) return Value(minus ? -value.as<double>() : value.as<double>());
+  return Value(minus ? *checked("-", 0, value.integer()) : value.integer());
+}
+
+Value Runtime::binary(const std::string& op, const Value& a, const Value& b) {
+  for (const Value* v : {&a, &b}) {
+    if (v->is_undefined() && !(op == "%" && v == &b && a.is_text())) use_of_undefined(*v);
+  }
+  if (a.is_number() && b.is_number()) return numbers(op, a, b);
+  if (op == "+" && a.is_text() && b.is_text()) return added_texts(a, b);
+  if (op == "+" && a.is<List>() && b.is<List>() && a.as<List>()->tuple == b.as<List>()->tuple) {
+    std::vector<Value> items = a.as<List>()->items;
+    charge_bytes((items.size() + b.as<List>()->items.size()) * sizeof(Value));
+    items.insert(items.end(), b.as<List>()->items.begin(), b.as<List>()->items.end());
+    return Value::list(std::move(items), a.as<List>()->tuple);
+  }
+  if (op == "*" && a.is_text() && b.is_integer()) return repeat_text(a, b.integer());
+  if (op == "*" && a.is_integer() && b.is_text()) return repeat_text(b, a.integer());
+  if (op == "*" && a.is<List>() && b.is_integer()) return repeated_list(*a.as<List>(), b.integer());
+  if (op == "*" && a.is_integer() && b.is<List>()) return repeated_list(*b.as<List>(), a.integer());
+  if (op == "%" && a.is_text()) {
+    Arguments arguments;
+    if (b.is<List>() && b.as<List>()->tuple) arguments.positional = b.as<List>()->items;
+    else arguments.positional.push_back(b);
+    return Value::text(printf_text(a.str(), arguments), a.as<Text>().safe);
+  }
+  fail(fmt::format("unsupported operand type(s) for {}: '{}' and '{}'", op, type_name(a), type_name(b)));
+}
+
+Arguments Runtime::eval_arguments(const Expr& e, std::size_t from, const FrameRef& frame) {
+  Arguments out;
+  for (std::size_t i = from; i < e.parts.size(); ++i) out.positional.push_back(eval(*e.parts[i], frame));
+  for (const auto& [name, value] : e.named) out.named.emplace_back(name, eval(*value, frame));
+  if (e.spread) {
+    for (Value& v : elements(eval(*e.spread, frame))) out.positional.push_back(std::move(v));
+  }
+  if (e.spread_named) {
+    const Value more = eval(*e.spread_named, frame);
+    if (!more.is<Dict>()) fail("the argument after ** must be a mapping");
+    for (const auto& [key, value] : more.as<Dict>()->items) {
+      if (!key.is_text()) fail("keywords must be strings");
+      out.named.emplace_back(key.str(), value);
+    }
+  }
+  return out;
+}
+
+// A chain of filters whose innermost one has no value of its own: a block's text takes its place.
+Value Runtime::filter_chain(const Expr& e, const Value& value, const FrameRef& frame) {
+  const Value input = e.parts[0] ? filter_chain(*e.parts[0], value, frame) : value;
+  return filter(e.name, input, eval_arguments(e, 1, frame));
+}
+
+Value Runtime::call(const Value& callee, const Arguments& arguments) {
+  if (callee.is_undefined()) use_of_undefined(callee);
+  if (!callee.is<ObjectRef>() || !callee.as<ObjectRef>()->callable()) fail(fmt::format("'{}' object is not callable", type_name(callee)));
+  const Deeper deeper(*this);
+  return callee.as<ObjectRef>()->call(*this, arguments);
+}
+
+Value Runtime::member(const Value& of, const std::string& name) {
+  if (of.is_undefined()) use_of_undefined(of);
+  if (of.is<ObjectRef>()) {
+    const auto& object = of.as<ObjectRef>();
+    if (const auto loop = std::dynamic_pointer_cast<Loop>(object); loop && (name == "cycle" || name == "changed")) {
+      return Value(ObjectRef(std::make_shared<LoopMethod>(loop, name == "cycle")));
+    }
+    return object->attribute(name);
+  }
+  Value method = method_of(of, name);
+  if (!method.is_undefined()) return method;
+  if (of.is<Dict>()) {
+    if (const Value* found = of.as<Dict>()->find(name)) return *found;
+  }
+  return method;
+}
+
+Value Runtime::item(const Value& of, const Value& index) {
+  if (of.is_undefined()) use_of_undefined(of);
+  if (of.is<Dict>()) {
+    if (const Value* found = of.as<Dict>()->find(index)) return *found;
+  }
+  if (of.is<List>() && index.is_integer()) {
+    const auto& items = of.as<List>()->items;
+    const auto n = static_cast<std::int64_t>(items.size());
+    const std::int64_t i = index.integer() < 0 ? index.integer() + n : index.integer();
+    if (i >= 0 && i < n) return items[static_cast<std::size_t>(i)];
+    return Value::undefined(fmt::format("the list has no element {}", index.integer()));
+  }
+  const bool range = of.is<ObjectRef>() && of.as<ObjectRef>()->type_name() == "range";
+  if ((of.is_text() || range) && index.is_integer()) {
+    const std::vector<Value> items = elements(of);
+    std::int64_t i = index.integer();
+    const auto n = static_cast<std::int64_t>(items.size());
+    if (i < 0) i += n;
+    if (i < 0 || i >= n) return Value::undefined(fmt::format("'{}' object has no element {}", type_name(of), index.integer()));
+    return items[static_cast<std::size_t>(i)];
+  }
+  if (index.is_text()) {
+    if (of.is<ObjectRef>()) return member(of, index.str());
+    return method_of(of, index.str());
+  }
+  return Value::undefined(fmt::format("'{}' object has no element {}", type_name(of), to_text(index)));
+}
+
+Value Runtime::attribute_path(const Value& of, const Value& path) {
+  if (!path.is_text()) return item(of, path);
+  Value at = of;
+  const std::string& text = path.str();
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find('.', begin), text.size());
+    const std::string part = text.substr(begin, end - begin);
+    const bool number = !part.empty() && part.size() < 18 && part.find_first_not_of("0123456789") == std::string::npos;
+    at = item(at, number ? Value(static_cast<std::int64_t>(std::stoll(part))) : Value::text(part));
+    begin = end + 1;
+  }
+  return at;
+}
+
+}  // namespace assay::jinja

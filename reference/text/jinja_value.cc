@@ -1,0 +1,493 @@
+#include "reference/text/jinja_value.h"
+
+#include <optional>
+#include <array>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <utf8proc.h>
+
+#include "base/check.h"
+#include "reference/text/utf8.h"
+
+namespace assay::jinja {
+namespace {
+
+int depth_of(const Value& value) {
+  if (value.is<List>()) return value.as<List>()->depth;
+  return value.is<Dict>() ? value.as<Dict>()->depth : 0;
+}
+
+int checked_depth(int deepest) {
+  if (deepest >= kMaxValueDepth) fail("lists and dictionaries are nested too deeply");
+  return deepest + 1;
+}
+
+void check_depth(int depth) {
+  if (depth > kMaxValueDepth) fail("values are nested too deeply");
+}
+
+template <class T>
+int order(const T& a, const T& b) { return a < b ? -1 : b < a ? 1 : 0; }
+
+int compare_numbers(const Value& a, const Value& b) {
+  if (a.is_integer() && b.is_integer()) return order(a.integer(), b.integer());
+  const double x = a.number(), y = b.number();
+  if (std::isnan(x) || std::isnan(y)) return 2;
+  return order(x, y);
+}
+
+bool printable(char32_t c) {
+  if (c == ' ') return true;
+  switch (utf8proc_category(static_cast<utf8proc_int32_t>(c))) {
+    case UTF8PROC_CATEGORY_CC: case UTF8PROC_CATEGORY_CF: case UTF8PROC_CATEGORY_CS: case UTF8PROC_CATEGORY_CO:
+    case UTF8PROC_CATEGORY_CN: case UTF8PROC_CATEGORY_ZL: case UTF8PROC_CATEGORY_ZP: case UTF8PROC_CATEGORY_ZS: return false;
+    default: return true;
+  }
+}
+
+void append_hex(std::string& out, char32_t c) {
+  const auto n = static_cast<unsigned>(c);
+  if (n < 0x100) out += fmt::format("\\x{:02x}", n);
+  else if (n < 0x10000) out += fmt::format("\\u{:04x}", n);
+  else out += fmt::format("\\U{:08x}", n);
+}
+
+std::string repr_text(const std::string& text) {
+  const bool use_double = text.find('\'') != std::string::npos && text.find('"') == std::string::npos;
+  const char quote = use_double ? '"' : '\'';
+  std::string out(1, quote);
+  for (std::size_t at = 0; at < text.size();) {
+    const Utf8Char c = decode_utf8(text, at);
+    if (c.code == '\n') out += "\\n";
+    else if (c.code == '\r') out += "\\r";
+    else if (c.code == '\t') out += "\\t";
+    else if (c.code == '\\') out += "\\\\";
+    else if (c.code == static_cast<char32_t>(quote)) (out += '\\') += quote;
+    else if (printable(c.code)) out.append(text, at, c.bytes);
+    else append_hex(out, c.code);
+    at += c.bytes;
+  }
+  return out + quote;
+}
+
+template <class Items, class Show>
+std::string joined(const Items& items, Show show) {
+  std::string out;
+  for (const auto& item : items) {
+    if (!out.empty()) out += ", ";
+    out += show(item);
+  }
+  return out;
+}
+
+std::string repr_list(const ListData& list, int depth) {
+  const std::string inner = joined(list.items, [&](const Value& v) { return repr(v, depth + 1); });
+  if (!list.tuple) return "[" + inner + "]";
+  return "(" + inner + (list.items.size() == 1 ? ",)" : ")");
+}
+
+std::string repr_dict(const DictData& dict, int depth) {
+  return "{" + joined(dict.items, [&](const auto& kv) { return repr(kv.first, depth + 1) + ": " + repr(kv.second, depth + 1); }) + "}";
+}
+
+void json_text(std::string& out, const std::string& text, bool ensure_ascii) {
+  out += '"';
+  for (std::size_t at = 0; at < text.size();) {
+    const Utf8Char c = decode_utf8(text, at);
+    const auto code = static_cast<unsigned>(c.code);
+    switch (c.code) {
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\n': out += "\\n"; break;
+      case '\r': out += "\\r"; break;
+      case '\t': out += "\\t"; break;
+      case '\b': out += "\\b"; break;
+      case '\f': out += "\\f"; break;
+      default:
+        if (code < 0x20 || (ensure_ascii && code >= 0x7F && code < 0x10000 && code != 0x7F)) out += fmt::format("\\u{:04x}", code);
+        else if (ensure_ascii && code >= 0x10000) out += fmt::format("\\u{:04x}\\u{:04x}", 0xD800 + ((code - 0x10000) >> 10U), 0xDC00 + ((code - 0x10000) & 0x3FFU));
+        else out.append(text, at, c.bytes);
+    }
+    at += c.bytes;
+  }
+  out += '"';
+}
+
+std::string json_float(double d) {
+  if (std::isnan(d)) return "NaN";
+  if (std::isinf(d)) return d > 0 ? "Infinity" : "-Infinity";
+  return float_text(d);
+}
+
+std::string json_key(const Value& key) {
+  if (key.is_text()) return key.str();
+  if (key.is_none()) return "null";
+  if (key.is<bool>()) return key.as<bool>() ? "true" : "false";
+  if (key.is<double>()) return json_float(key.as<double>());
+  if (key.is<std::int64_t>()) return std::to_string(key.as<std::int64_t>());
+  fail(fmt::format("keys must be str, int, float, bool or None, not {}", type_name(key)));
+}
+
+void json_break(std::string& out, const JsonStyle& style, int depth) {
+  if (!style.indented) return;
+  out += '\n';
+  for (int i = 0; i < depth; ++i) out += style.indent;
+}
+
+void json_value(std::string& out, const Value& value, const JsonStyle& style, int depth);
+
+template <class Items, class Write>
+void json_items(std::string& out, const Items& items, char open, char close, const JsonStyle& style, int depth, Write write) {
+  out += open;
+  bool first = true;
+  for (const auto& item : items) {
+    if (!first) out += style.item_separator;
+    first = false;
+    json_break(out, style, depth + 1);
+    write(item);
+  }
+  if (!first) json_break(out, style, depth);
+  out += close;
+}
+
+void json_dict(std::string& out, const DictData& dict, const JsonStyle& style, int depth) {
+  auto items = dict.items;
+  if (style.sort_keys) std::stable_sort(items.begin(), items.end(), [](const auto& a, const auto& b) { return compare(a.first, b.first) == -1; });
+  json_items(out, items, '{', '}', style, depth, [&](const auto& kv) {
+    json_text(out, json_key(kv.first), style.ensure_ascii);
+    out += style.key_separator;
+    json_value(out, kv.second, style, depth + 1);
+  });
+}
+
+void json_value(std::string& out, const Value& value, const JsonStyle& style, int depth) {
+  check_depth(depth);
+  if (value.is_text()) json_text(out, value.str(), style.ensure_ascii);
+  else if (value.is_none()) out += "null";
+  else if (value.is<bool>()) out += value.as<bool>() ? "true" : "false";
+  else if (value.is<std::int64_t>()) out += std::to_string(value.as<std::int64_t>());
+  else if (value.is<double>()) out += json_float(value.as<double>());
+  else if (value.is<Dict>()) json_dict(out, *value.as<Dict>(), style, depth);
+  else if (value.is<List>()) json_items(out, value.as<List>()->items, '[', ']', style, depth, [&](const Value& v) { json_value(out, v, style, depth + 1); });
+  else fail(fmt::format("Object of type {} is not JSON serializable", type_name(value)));
+}
+
+bool equal_lists(const ListData& a, const ListData& b, int depth) {
+  if (a.tuple != b.tuple || a.items.size() != b.items.size()) return false;
+  for (std::size_t i = 0; i < a.items.size(); ++i) {
+    if (!equal(a.items[i], b.items[i], depth + 1)) return false;
+  }
+  return true;
+}
+
+bool equal_dicts(const DictData& a, const DictData& b, int depth) {
+  if (a.items.size() != b.items.size()) return false;
+  for (const auto& [key, value] : a.items) {
+    const Value* other = b.find(key);
+    if (!other || !equal(value, *other, depth + 1)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+namespace {
+thread_local Budget* g_budget = nullptr;
+}
+
+BudgetScope::BudgetScope(Budget& budget) : outer_(std::exchange(g_budget, &budget)) {}
+BudgetScope::~BudgetScope() { g_budget = outer_; }
+
+void charge_bytes(std::uint64_t n) {
+  if (!g_budget) return;
+  if (n > static_cast<std::uint64_t>(g_budget->bytes)) fail("the template makes more text than its memory limit allows");
+  g_budget->bytes -= static_cast<std::int64_t>(n);
+}
+
+std::vector<Value> Iterator::iterate() { return lasting_ ? items_ : std::exchange(items_, {}); }
+
+std::string Iterator::shown(int depth) const {
+  if (!lasting_) fail("a generator has no text; use '| list'");
+  return type_ + "(" + repr(Value::list(items_), depth + 1) + ")";
+}
+
+void fail(std::string message) { throw Fault{std::move(message)}; }
+
+Value Value::text(std::string s, bool safe) {
+  charge_bytes(s.size() + 32);
+  Value out;
+  out.v = Text{std::make_shared<const std::string>(std::move(s)), safe};
+  return out;
+}
+
+Value Value::undefined(std::string what, bool forbidden) {
+  Value out;
+  out.v = Undefined{std::move(what), forbidden};
+  return out;
+}
+
+Value Value::list(std::vector<Value> items, bool tuple) {
+  charge_bytes(items.size() * sizeof(Value) + 32);
+  auto data = std::make_shared<ListData>();
+  int deepest = 0;
+  for (const Value& v : items) deepest = std::max(deepest, depth_of(v));
+  data->depth = checked_depth(deepest);
+  data->items = std::move(items);
+  data->tuple = tuple;
+  return Value(List(std::move(data)));
+}
+
+Value Value::dict(std::vector<std::pair<Value, Value>> items) {
+  charge_bytes(items.size() * 128 + 32);
+  auto data = std::make_shared<DictData>();
+  int deepest = 0;
+  for (auto& [key, value] : items) {
+    deepest = std::max({deepest, depth_of(key), depth_of(value)});
+    const auto [it, fresh] = data->places.try_emplace(canonical_key(key), data->items.size());
+    if (fresh) data->items.emplace_back(std::move(key), std::move(value));
+    else data->items[it->second].second = std::move(value);
+  }
+  data->depth = checked_depth(deepest);
+  return Value(Dict(std::move(data)));
+}
+
+const std::string& Value::str() const {
+  ASSAY_CHECK(is_text());
+  return *as<Text>().text;
+}
+
+std::int64_t Value::integer() const {
+  ASSAY_CHECK(is_integer());
+  return is<bool>() ? (as<bool>() ? 1 : 0) : as<std::int64_t>();
+}
+
+double Value::number() const { return is<double>() ? as<double>() : static_cast<double>(integer()); }
+
+const Value* DictData::find(const Value& key) const {
+  const auto it = places.find(canonical_key(key));
+  return it == places.end() ? nullptr : &items[it->second].second;
+}
+
+const Value* DictData::find(std::string_view key) const {
+  const auto it = places.find("s" + std::string(key));
+  return it == places.end() ? nullptr : &items[it->second].second;
+}
+
+Value Object::attribute(const std::string& name) {
+  return Value::undefined(fmt::format("'{}' object has no attribute '{}'", type_name(), name));
+}
+
+Value Object::call(Runtime&, const Arguments&) { fail(fmt::format("'{}' object is not callable", type_name())); }
+
+std::string Object::shown(int) const { return fmt::format("<{}>", type_name()); }
+
+Value Namespace::attribute(const std::string& name) {
+  const auto it = members.find(name);
+  return it == members.end() ? Value::undefined(fmt::format("the namespace has no attribute '{}'", name)) : it->second;
+}
+
+void Namespace::set(const std::string& name, Value value) {
+  if (name.starts_with('_')) fail(fmt::format("a namespace cannot hold '{}', whose name begins with an underscore", name));
+  if (!members.contains(name)) order.push_back(name);
+  members[name] = std::move(value);
+}
+
+std::string Namespace::shown(int depth) const {
+  return "<Namespace {" + joined(order, [&](const std::string& name) { return repr_text(name) + ": " + repr(members.at(name), depth + 1); }) + "}>";
+}
+
+std::string type_name(const Value& value) {
+  if (value.is_undefined()) return "Undefined";
+  if (value.is_none()) return "NoneType";
+  if (value.is<bool>()) return "bool";
+  if (value.is<std::int64_t>()) return "int";
+  if (value.is<double>()) return "float";
+  if (value.is_text()) return value.as<Text>().safe ? "Markup" : "str";
+  if (value.is<List>()) return value.as<List>()->tuple ? "tuple" : "list";
+  if (value.is<Dict>()) return "dict";
+  return value.as<ObjectRef>()->type_name();
+}
+
+bool truth(const Value& value) {
+  if (value.is_undefined()) {
+    if (value.as<Undefined>().forbidden) fail(value.as<Undefined>().what);
+    return false;
+  }
+  if (value.is_none()) return false;
+  if (value.is_number()) return value.number() != 0;
+  if (value.is_text()) return !value.str().empty();
+  if (value.is<List>()) return !value.as<List>()->items.empty();
+  if (value.is<Dict>()) return !value.as<Dict>()->items.empty();
+  return value.as<ObjectRef>()->length() != 0;
+}
+
+bool equal(const Value& a, const Value& b, int depth) {
+  check_depth(depth);
+  if (a.is_number() && b.is_number()) return compare_numbers(a, b) == 0;
+  if (a.v.index() != b.v.index()) return false;
+  if (a.is_text()) return a.str() == b.str();
+  if (a.is<List>()) return equal_lists(*a.as<List>(), *b.as<List>(), depth);
+  if (a.is<Dict>()) return equal_dicts(*a.as<Dict>(), *b.as<Dict>(), depth);
+  if (a.is<ObjectRef>()) return a.as<ObjectRef>() == b.as<ObjectRef>();
+  return true;  // None, undefined
+}
+
+int compare(const Value& a, const Value& b, int depth) {
+  check_depth(depth);
+  if (a.is_number() && b.is_number()) return compare_numbers(a, b);
+  if (a.is_text() && b.is_text()) return order(a.str(), b.str());  // UTF-8 keeps the order of code points
+  if (a.is<List>() && b.is<List>() && a.as<List>()->tuple == b.as<List>()->tuple) {
+    const auto &x = a.as<List>()->items, &y = b.as<List>()->items;
+    for (std::size_t i = 0; i < x.size() && i < y.size(); ++i) {
+      if (!equal(x[i], y[i], depth + 1)) return compare(x[i], y[i], depth + 1);
+    }
+    return order(x.size(), y.size());
+  }
+  fail(fmt::format("no order between '{}' and '{}'", type_name(a), type_name(b)));
+}
+
+bool contains(const Value& container, const Value& item) {
+  if (container.is_text()) {
+    if (!item.is_text()) fail(fmt::format("'in <string>' requires string as left operand, not {}", type_name(item)));
+    return container.str().find(item.str()) != std::string::npos;
+  }
+  if (container.is<Dict>()) return container.as<Dict>()->find(item) != nullptr;
+  for (const Value& v : elements(container)) {
+    if (equal(v, item)) return true;
+  }
+  return false;
+}
+
+std::string float_text(double d) {
+  if (std::isnan(d)) return "nan";
+  if (std::isinf(d)) return d > 0 ? "inf" : "-inf";
+  std::array<char, 64> buffer{};
+  const double size = std::fabs(d);
+  const bool fixed = size == 0 || (size >= 1e-4 && size < 1e16);
+  const auto format = fixed ? std::chars_format::fixed : std::chars_format::scientific;
+  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), d, format);
+  ASSAY_CHECK(end.ec == std::errc());
+  std::string out(buffer.data(), end.ptr);
+  if (fixed && out.find('.') == std::string::npos) out += ".0";
+  return out;
+}
+
+std::string to_text(const Value& value, int depth) {
+  if (value.is_text()) return value.str();
+  if (!value.is_undefined()) return repr(value, depth);
+  if (value.as<Undefined>().forbidden) fail(value.as<Undefined>().what);
+  return "";
+}
+
+std::string repr(const Value& value, int depth) {
+  check_depth(depth);
+  if (value.is_undefined()) return "Undefined";
+  if (value.is_none()) return "None";
+  if (value.is<bool>()) return value.as<bool>() ? "True" : "False";
+  if (value.is<std::int64_t>()) return std::to_string(value.as<std::int64_t>());
+  if (value.is<double>()) return float_text(value.as<double>());
+  if (value.is_text()) return value.as<Text>().safe ? "Markup(" + repr_text(value.str()) + ")" : repr_text(value.str());
+  if (value.is<List>()) return repr_list(*value.as<List>(), depth);
+  if (value.is<Dict>()) return repr_dict(*value.as<Dict>(), depth);
+  return value.as<ObjectRef>()->shown(depth);
+}
+
+std::string canonical_key(const Value& value) {
+  if (value.is_text()) return "s" + value.str();
+  if (value.is_none()) return "n";
+  if (value.is_integer()) return "i" + std::to_string(value.integer());
+  if (value.is<double>()) {
+    const double d = value.as<double>();
+    if (std::floor(d) == d && std::fabs(d) < 9e15) return "i" + std::to_string(static_cast<std::int64_t>(d));
+    return "f" + float_text(d);
+  }
+  if (value.is_undefined()) return "u";
+  if (value.is<List>() && value.as<List>()->tuple) {
+    std::string out = "t";
+    for (const Value& v : value.as<List>()->items) {
+      const std::string part = canonical_key(v);
+      out += fmt::format("{}:{}", part.size(), part);
+    }
+    return out;
+  }
+  if (value.is<ObjectRef>()) return fmt::format("o{}", static_cast<const void*>(value.as<ObjectRef>().get()));
+  fail(fmt::format("unhashable type: '{}'", type_name(value)));
+}
+
+std::vector<Value> elements(const Value& value) {
+  std::vector<Value> out;
+  if (value.is<List>()) return value.as<List>()->items;
+  if (value.is<Dict>()) {
+    for (const auto& kv : value.as<Dict>()->items) out.push_back(kv.first);
+    return out;
+  }
+  if (value.is_text()) {
+    const std::string& text = value.str();
+    for (std::size_t at = 0; at < text.size();) {
+      const Utf8Char c = decode_utf8(text, at);
+      out.push_back(Value::text(text.substr(at, c.bytes)));
+      at += c.bytes;
+    }
+    return out;
+  }
+  if (value.is_undefined()) {
+    if (value.as<Undefined>().forbidden) fail(value.as<Undefined>().what);
+    return out;
+  }
+  if (value.is<ObjectRef>() && value.as<ObjectRef>()->iterable()) return value.as<ObjectRef>()->iterate();
+  fail(fmt::format("'{}' object is not iterable", type_name(value)));
+}
+
+std::int64_t length_of(const Value& value) {
+  if (value.is_text()) return static_cast<std::int64_t>(count_characters(value.str()));
+  if (value.is<List>()) return static_cast<std::int64_t>(value.as<List>()->items.size());
+  if (value.is<Dict>()) return static_cast<std::int64_t>(value.as<Dict>()->items.size());
+  if (value.is_undefined() && !value.as<Undefined>().forbidden) return 0;
+  if (value.is<ObjectRef>() && value.as<ObjectRef>()->length() >= 0) return value.as<ObjectRef>()->length();
+  fail(fmt::format("object of type '{}' has no len()", type_name(value)));
+}
+
+Value from_json(const Json& json, int depth) {
+  check_depth(depth);
+  if (json.is_null()) return {};
+  if (json.is_boolean()) return json.get<bool>();
+  if (json.is_number_float()) return json.get<double>();
+  if (json.is_number_unsigned() && json.get<std::uint64_t>() > INT64_MAX) fail("an integer of the context is beyond 64 bits");
+  if (json.is_number_integer()) return json.get<std::int64_t>();
+  if (json.is_string()) return Value::text(json.get<std::string>());
+  if (json.is_array()) {
+    std::vector<Value> items;
+    for (const Json& item : json) items.push_back(from_json(item, depth + 1));
+    return Value::list(std::move(items));
+  }
+  std::vector<std::pair<Value, Value>> items;
+  for (const auto& [key, item] : json.items()) items.emplace_back(Value::text(key), from_json(item, depth + 1));
+  return Value::dict(std::move(items));
+}
+
+std::string escape_html(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    switch (c) {
+      case '&': out += "&amp;"; break;
+      case '<': out += "&lt;"; break;
+      case '>': out += "&gt;"; break;
+      case '"': out += "&#34;"; break;
+      case '\'': out += "&#39;"; break;
+      default: out += c;
+    }
+  }
+  return out;
+}
+
+std::string to_json(const Value& value, const JsonStyle& style, int depth) {
+  std::string out;
+  json_value(out, value, style, depth);
+  return out;
+}
+
+}  // namespace assay::jinja
