@@ -7,12 +7,10 @@
 namespace assay {
 namespace {
 
-// "# 18" and "#### 18" are marks of the data set, not part of the answer.
-std::string without_hashes(std::string text) {
-  std::erase(text, '#');
-  const auto begin = text.find_first_not_of(" \t\n");
-  if (begin == std::string::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t\n") - begin + 1);
+// "# 18" and "#### 18": marks of the data set before the answer, no part of it.
+std::string without_hashes(const std::string& text) {
+  const auto begin = text.find_first_not_of("# \t\n");
+  return text.starts_with('#') ? (begin == std::string::npos ? std::string() : text.substr(begin)) : text;
 }
 
 }  // namespace

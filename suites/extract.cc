@@ -131,6 +131,10 @@ Found letter(std::string_view output, bool last) {
 Found first_letter(std::string_view output, std::string_view) { return letter(output, false); }
 Found last_letter(std::string_view output, std::string_view) { return letter(output, true); }
 
+Found json_field_loose_any(std::string_view output, std::string_view key) {
+  return json_field_loose(output, key);
+}
+
 enum class Pattern { none, text, regex };
 
 struct Function {
@@ -150,6 +154,7 @@ constexpr Function kFunctions[] = {
     {"json-field", json_field, Pattern::text},
     {"json-field-any", json_field_any, Pattern::text},
     {"json-field-loose", json_field_loose, Pattern::text},
+    {"json-field-loose-any", json_field_loose_any, Pattern::text},
     {"last-letter", last_letter, Pattern::none},
     {"last-number", last_number, Pattern::none},
     {"last-regex", last_regex, Pattern::regex},
@@ -206,7 +211,7 @@ std::optional<Extracted> extract(const std::vector<ExtractorLink>& chain, std::s
     const Function* function = find_function(link.function);
     ASSAY_CHECK(function != nullptr);
     auto found = function->run(output, link.pattern);
-    const bool may_be_empty = function->run == json_field_any;
+    const bool may_be_empty = function->run == json_field_any || function->run == json_field_loose_any;
     if (found && (may_be_empty || !trim(*found).empty()))
       return Extracted{std::move(*found), link.function, link.fallback};
   }

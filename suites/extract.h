@@ -20,10 +20,11 @@ namespace assay {
 //   first-number      the first number; , between digits, $ and % are understood
 //   last-number       the last one
 //   after-hashes      what follows the last "####" on its line
-//   after-marker      what follows the last occurrence of `pattern` on its line, blanks and a final full stop
-//   trimmed json-field        the member `pattern` of the last complete JSON object in the text
-//   json-field-any   likewise, and an empty text is an answer (a program may return one)
+//   after-marker      what follows the last occurrence of `pattern` on its line, blanks and a full stop trimmed
+//   json-field        the member `pattern` of the last complete JSON object in the text
+//   json-field-any    likewise, and an empty text is an answer (a program may return one)
 //   json-field-loose  the value after the key `pattern` where the object is broken or does not end
+//   json-field-loose-any  likewise, and an empty text is an answer
 //   first-letter      the first lone capital letter A to J
 //   last-letter       the last one
 const std::vector<std::string_view>& extractor_names();
@@ -39,7 +40,7 @@ struct Extracted {
 };
 
 // No value: no link of the chain found anything. An empty answer counts as nothing found, but for
-// json-field-any.
+// the two that say otherwise.
 // `model` is who wrote it, for links that are there for some models only.
 std::optional<Extracted> extract(const std::vector<ExtractorLink>& chain, std::string_view output,
                                  std::string_view model = {});

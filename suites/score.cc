@@ -80,7 +80,8 @@ std::string_view unquoted(std::string_view text) {
 }
 
 Verdict same_literal(std::string_view answer, std::string_view gold) {
-  return unquoted(answer) == unquoted(gold) || same_number(answer, gold).value_or(false);
+  const bool alike = answer == gold || answer == unquoted(gold) || unquoted(answer) == unquoted(gold);
+  return alike || same_number(answer, gold).value_or(false);
 }
 
 struct Equality {

@@ -113,6 +113,21 @@ TEST_CASE("real: ZeroEval numersense, one published figure is not what the store
   CHECK(disagreeing(results) == std::vector<std::string>{"Meta-Llama-3-70B-Instruct accuracy 84.57 84.77"});
 }
 
+TEST_CASE(
+    "real: ZeroEval crux, who answered is exact, accuracy is near: its equality of literals was not "
+    "published") {
+  if (absent(kData + "/zeroeval/crux")) return;
+  const auto results = run(kData + "/zeroeval/crux", "zeroeval", "crux");
+  CHECK(results.size() == 19);
+  for (const auto& r : results) {
+    INFO(r.model);
+    REQUIRE(r.published.size() == 3);
+    CHECK(std::abs(std::stod(r.published[0].published) - std::stod(r.published[0].ours)) < 0.8);
+    CHECK(r.published[1].agrees);
+    CHECK(r.published[2].agrees);
+  }
+}
+
 TEST_CASE("real: what other extractors make of the same ZeroEval outputs") {
   const std::string path = kData + "/zeroeval/gsm/Mistral-Large-2.jsonl.gz";
   if (absent(path)) return;
