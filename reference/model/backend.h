@@ -38,11 +38,11 @@ struct GenerateOptions {
   std::int64_t top_k = 0;    // 0: all
   double top_p = 1, min_p = 0, repetition_penalty = 1;
   std::uint64_t seed = 1;
-  std::vector<std::int32_t> stop_ids;  // such as EOS; a stop id ends the sample and is part of its ids
+  std::vector<std::int32_t> stop_ids = {};  // such as EOS; a stop id ends the sample and is part of its ids
   // Asked after every token with the request's index, the sample and its ids so far; true ends the sample ("stop"). Calls come from
   // one thread, in an order that may depend on batching: the answer must depend on the arguments alone.
-  std::function<bool(std::size_t request, std::int64_t sample, std::span<const std::int32_t> ids)> stop;
-  std::function<void(std::uint64_t n_tokens)> progress;  // tokens done since the last call; may be empty
+  std::function<bool(std::size_t request, std::int64_t sample, std::span<const std::int32_t> ids)> stop = {};
+  std::function<void(std::uint64_t n_tokens)> progress = {};  // tokens done since the last call; may be empty
 };
 struct GenerateAnswer {
   std::size_t request = 0;

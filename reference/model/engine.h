@@ -22,8 +22,8 @@ struct EngineOptions {
   bool prefix_reuse = true;
   std::uint64_t memory_bytes = 0;  // 0: no bound. Below what weights and one wave need: Code::memory_limit
   Recipe recipe = Recipe::dequant_f32;
-  std::vector<std::string> conventions;  // "NAME=VALUE" (conventions.h)
-  std::string isa;                       // "" for the best, or as ASSAY_ISA
+  std::vector<std::string> conventions = {};  // "NAME=VALUE" (conventions.h)
+  std::string isa = {};                       // "" for the best, or as ASSAY_ISA
 };
 
 class Engine final : public Backend {

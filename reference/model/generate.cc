@@ -24,6 +24,7 @@ struct Live {
   std::vector<std::int32_t> pages;
   std::int64_t users = 1;  // samples that its rows serve
   std::int64_t near_ties = 0;
+  bool ended = false;
   std::vector<double> logprobs;
   Stream stream{0};
 };
@@ -248,7 +249,7 @@ class Generator {
 
   void remove_ended() {
     for (Live& l : live_) {
-      if (l.computed + 1 != l.ids.size() || l.pages.empty()) continue;  // still reading its prompt
+      if (l.computed + 1 != l.ids.size() || l.ended) continue;  // still reading its prompt
       const char* reason = reason_to_end(l);
       if (!reason) continue;
       const auto ids = made(l);
@@ -259,9 +260,9 @@ class Generator {
                                    .finish_reason = reason,
                                    .near_ties = l.near_ties};
       for (const std::int32_t page : l.pages) pages_.give_back(page);
-      l.pages.clear();
+      l.ended = true;
     }
-    std::erase_if(live_, [](const Live& l) { return l.pages.empty(); });
+    std::erase_if(live_, [](const Live& l) { return l.ended; });
   }
 
   Engine::State& s_;
