@@ -131,6 +131,14 @@ Result<Json> parse_json(std::string_view text, std::string_view file, const Json
                  .expected = fmt::format("at most {} bytes", limits.max_bytes),
                  .got = std::to_string(text.size())};
   }
+  // The parser takes a zero byte for the end of its text, which would hide what follows; no JSON holds one.
+  if (const auto zero = text.find('\0'); zero != std::string_view::npos) {
+    return Error{.code = Code::bad_json,
+                 .message = "the text is not JSON",
+                 .file = std::string(file),
+                 .offset = static_cast<std::int64_t>(zero),
+                 .got = "byte 0x00"};
+  }
   LimitedBuilder builder(limits, file);
   const bool ok = Json::sax_parse(text.begin(), text.end(), &builder);
   if (builder.error()) return *builder.error();

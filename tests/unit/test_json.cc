@@ -27,6 +27,10 @@ TEST_CASE("json: what is no JSON is refused with the byte offset") {
   }
   const auto result = parse_json("{\"a\": nope}", "f.json");
   CHECK(result.error().offset >= 6);
+  const auto zero = parse_json(std::string_view("{}\0x", 4), "f.json");  // some parsers stop at a zero byte
+  REQUIRE_FALSE(zero.ok());
+  CHECK(zero.error().code == Code::bad_json);
+  CHECK(zero.error().offset == 2);
 }
 
 TEST_CASE("json: broken UTF-8, duplicate keys, numbers beyond a double") {

@@ -82,7 +82,7 @@ TEST_CASE("locate: a model that is not there is refused with the command that fe
   CHECK(found.error().code == Code::not_found);
   CHECK(found.error().message.find("hf download allenai/OLMoE-1B-7B-0125") != std::string::npos);
   CHECK(found.error().expected.find(cache.path()) != std::string::npos);
-  for (const char* wrong : {"", "no-such-folder", "a/b/c", "../x", "org/..", "/no/such/file.safetensors"}) {
+  for (const char* wrong : {"", "no-such-folder", "a/b/c", "../no-such-neighbour", "org/..", "/no/such/file.safetensors"}) {
     INFO(wrong);
     const auto refused = locate_model(wrong);
     REQUIRE_FALSE(refused.ok());
