@@ -12,6 +12,6 @@ code=0
 build/release/bin/assay demo --db assay-out/assay.db --out assay-out/report || code=$?
 echo
 echo "database: $PWD/assay-out/assay.db"
-echo "report:   $PWD/assay-out/report/index.html"
+echo "report:   $PWD/assay-out/report/report.html"
 echo "viewer:   build/release/bin/assay-viewer assay-out/assay.db"
 exit $code

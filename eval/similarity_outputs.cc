@@ -210,7 +210,7 @@ double panel_p(const std::vector<double>& s, const PerPrompt& cells, std::size_t
   return std::max(one_side(a), one_side(b));
 }
 
-std::vector<std::vector<int>> bootstrap_counts(std::size_t n_prompts, const SimilarityOptions& options) {
+std::vector<std::vector<int>> bootstrap_counts(std::size_t n_prompts, const OutputSimilarityOptions& options) {
   std::vector<std::vector<int>> all;
   for (int replicate = 0; replicate < options.replicates; ++replicate) {
     Stream draws(options.seed, static_cast<std::uint64_t>(replicate));
@@ -224,7 +224,7 @@ std::vector<std::vector<int>> bootstrap_counts(std::size_t n_prompts, const Simi
 constexpr std::string_view kDoesNotShow =
     "does not show direction, intent, copied weights, or direct against indirect teaching; a shared base, teacher or template looks the same";
 
-void judge(OutputSimilarity& row, const SimilarityOptions& options) {
+void judge(OutputSimilarity& row, const OutputSimilarityOptions& options) {
   row.does_not_show = kDoesNotShow;
   if (!row.p) {
     row.verdict = "INCONCLUSIVE(no panel: what unrelated models show is not known)";
@@ -240,7 +240,7 @@ void judge(OutputSimilarity& row, const SimilarityOptions& options) {
   }
 }
 
-void adjust_and_judge(std::vector<OutputSimilarity>& rows, const SimilarityOptions& options) {
+void adjust_and_judge(std::vector<OutputSimilarity>& rows, const OutputSimilarityOptions& options) {
   for (const std::string_view test : {"rare-phrase", "verbatim"}) {
     std::vector<double> p;
     for (const auto& row : rows) {
@@ -276,7 +276,7 @@ struct Replicates {
 };
 
 void add_null(OutputSimilarity& row, const std::vector<double>& s, const PerPrompt& cells, std::size_t a, std::size_t b,
-              const std::vector<std::size_t>& references, const Replicates& replicates, const SimilarityOptions& options) {
+              const std::vector<std::size_t>& references, const Replicates& replicates, const OutputSimilarityOptions& options) {
   if (references.empty()) return;
   const bool in_mads = row.test == "rare-phrase";
   row.effect = hub_corrected(s, cells, a, b, references, in_mads);
@@ -317,7 +317,7 @@ Result<Panel> read_panel(const std::string& path) {
 }
 
 Result<std::vector<OutputSimilarity>> compare_outputs(const std::vector<OutputSet>& sets, const std::optional<Panel>& panel,
-                                                      const SimilarityOptions& options) {
+                                                      const OutputSimilarityOptions& options) {
   ASSAY_OK(check_sets(sets, panel));
   const std::vector<std::string> prompts = common_prompts(sets);
   if (prompts.empty()) return Error{.code = Code::bad_value, .message = "there is no prompt that all of these models answered"};

@@ -17,7 +17,9 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "base/result.h"
+#include "reports/database.h"
 
 namespace assay {
 
@@ -33,7 +35,7 @@ struct Panel {
   std::map<std::string, std::string> family_of;  // models of one family are relatives and no null for each other
 };
 
-struct SimilarityOptions {
+struct OutputSimilarityOptions {
   double alpha = 0.05;
   int replicates = 200;   // bootstrap over prompts
   double level = 0.95;    // of the interval of the effect
@@ -58,6 +60,11 @@ Result<Panel> read_panel(const std::string& path);
 // Every pair of `sets`, ascending by position, rare-phrase before verbatim. `panel` absent: no null. Refuses fewer than two sets, two
 // sets of one name, a panel member that is not among the sets, and sets without a common prompt.
 Result<std::vector<OutputSimilarity>> compare_outputs(const std::vector<OutputSet>& sets, const std::optional<Panel>& panel,
-                                                      const SimilarityOptions& options = {});
+                                                      const OutputSimilarityOptions& options = {});
+
+// Rows of table `similarity`; rows of the same pair and test are replaced.
+Status record_output_similarity(Database& database, const std::vector<OutputSimilarity>& rows);
+Json output_similarity_json(const std::vector<OutputSimilarity>& rows);  // {"pairs": [...]} as INTERFACE prints it
+std::string output_similarity_text(const std::vector<OutputSimilarity>& rows);
 
 }  // namespace assay

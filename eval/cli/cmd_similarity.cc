@@ -49,26 +49,15 @@ void add_weights(Cli& cli, CLI::App& parent) {
   cli.on_run(app, [&cli, arguments] { return run_weights(cli.globals(), *arguments); });
 }
 
-void add_outputs(Cli& cli, CLI::App& parent) {
-  CLI::App& app = *parent.add_subcommand(
-      "outputs", "stored outputs of several models on the same prompts (not there yet)");
-  app.fallthrough();
-  app.allow_extras();
-  cli.on_run(app, []() -> Result<int> {
-    return Error{.code = Code::not_implemented,
-                 .message = "'similarity outputs' is not there yet; `assay --help` lists what is"};
-  });
-}
-
 }  // namespace
 
 void add_similarity(Cli& cli) {
   CLI::App& app = cli.command("similarity", "are two models related: by their weights, or by what they said",
                               "  assay similarity weights suites/data/demo/model suites/data/demo/model-fp8\n"
-                              "  assay similarity weights --help");
+                              "  assay similarity outputs zeroeval/gsm --format zeroeval --panel panel.json");
   app.require_subcommand(1);
   add_weights(cli, app);
-  add_outputs(cli, app);
+  add_similarity_outputs(cli, app);
 }
 
 }  // namespace assay::cli

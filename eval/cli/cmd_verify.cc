@@ -5,7 +5,9 @@
 #include <nlohmann/json.hpp>
 
 #include "eval/cli/command.h"
+#include "eval/cli/engine_options.h"
 #include "eval/inspect.h"
+#include "eval/measure.h"
 #include "eval/verify.h"
 #include "suites/locate.h"
 
@@ -65,6 +67,14 @@ Result<int> run_verify(const Globals& globals, const VerifyArguments& arguments)
   ASSAY_TRY(const std::vector<Claim> claims, gather_claims(arguments.claims, &database));
   ASSAY_OK(add_bundled_models(claims, options.models));
   ASSAY_TRY(Recorder recorder, Recorder::open(database));
+  ASSAY_TRY(const EngineOptions engine, engine_options(globals));
+  RunOptions run_options;
+  run_options.seed = globals.seed;
+  ASSAY_OK(price_run(database, run_options));
+  Measurer measurer(recorder, engine, run_options, arguments.data_dir);
+  std::map<std::string, std::string> names;  // MODEL -> what the claims call it
+  for (const auto& [name, model] : options.models) names[model] = name;
+  options.measure = measurer.as_measure(std::move(names));
   ASSAY_TRY(const std::vector<Verdict> verdicts, verify_claims(recorder, claims, options));
   print_result(globals, verdicts_json(claims, verdicts), verdicts_text(claims, verdicts));
   return exit_code_of(verdicts);
@@ -76,7 +86,7 @@ void add_verify(Cli& cli) {
   auto arguments = std::make_shared<VerifyArguments>();
   CLI::App& app = cli.command(
       "verify", "decide claims: reproduced, contradicted, undecided, protocol-mismatch or impossible",
-      "assay verify demo                       # the bundled ledger, against runs in the database\n"
+      "assay verify demo                       # the bundled ledger; what is missing is measured\n"
       "assay verify demo-mc demo-steps\n"
       "assay verify my-claims.json --model DeepSeek-V3=/models/v3\n"
       "Exit code 1: one is contradicted or impossible; 4: one is undecided or a protocol-mismatch; 0: all "

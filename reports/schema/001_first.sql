@@ -187,7 +187,6 @@ CREATE TABLE router_stat (
   run_id INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,
   layer INTEGER NOT NULL, expert INTEGER NOT NULL,
   tokens INTEGER NOT NULL,       -- tokens routed to it
-  near_ties INTEGER NOT NULL,    -- decisions of this expert's layer closer than 1e-5 in which it took part
   PRIMARY KEY (run_id, layer, expert)
 ) STRICT, WITHOUT ROWID;
 

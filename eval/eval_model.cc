@@ -1,0 +1,99 @@
+#include "eval/eval_model.h"
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "base/file.h"
+#include "base/sha256.h"
+#include "reference/model/tensors.h"
+#include "reference/weights/locate.h"
+
+namespace assay {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMaxTemplateBytes = std::size_t{1} << 20;
+
+// chat_template.jinja wins over the field of tokenizer_config.json, as in transformers since 4.43.
+Result<std::optional<std::string>> template_text(const std::string& folder) {
+  const fs::path own = fs::path(folder) / "chat_template.jinja";
+  if (fs::exists(own)) {
+    ASSAY_TRY(std::string text, read_file(own.string(), kMaxTemplateBytes));
+    return std::optional(std::move(text));
+  }
+  const fs::path config = fs::path(folder) / "tokenizer_config.json";
+  if (!fs::exists(config)) return std::optional<std::string>();
+  ASSAY_TRY(const Json json, read_json_file(config.string()));
+  const auto found = json.find("chat_template");
+  if (found == json.end() || !found->is_string()) return std::optional<std::string>();
+  return std::optional(found->get<std::string>());
+}
+
+Status load_template(const std::string& folder, EvalModel& model) {
+  ASSAY_TRY(const std::optional<std::string> text, template_text(folder));
+  if (!text) return {};
+  ASSAY_TRY(model.chat, ChatTemplate::parse(*text, folder));
+  model.template_digest = sha256_hex(*text);
+  return {};
+}
+
+std::string conventions_json(const EvalModel& model) {
+  Json json = Json::object();
+  for (const auto& [name, value] : model.engine->conventions()) json[name] = value;
+  return dump_json(json);
+}
+
+std::optional<std::string> known(const std::string& text) { return text.empty() ? std::nullopt : std::optional(text); }
+
+}  // namespace
+
+Result<EvalModel> load_eval_model(const std::string& model, const EngineOptions& options, const std::string& name) {
+  ASSAY_TRY(const ModelLocation location, locate_model(model));
+  ASSAY_TRY(Tokenizer tokenizer, Tokenizer::load(location.folder));
+  EvalModel loaded{.name = name.empty() ? location.name : name, .engine = nullptr, .tokenizer = std::move(tokenizer)};
+  ASSAY_OK(load_template(location.folder, loaded));
+  ASSAY_TRY(loaded.engine, Engine::load(location.path, options));
+  loaded.weights_digest = loaded.engine->checkpoint().weights_digest();
+  ASSAY_TRY(const std::string config, read_file((fs::path(location.folder) / "config.json").string()));
+  loaded.config_digest = sha256_hex(config);
+  loaded.tokenizer_digest = loaded.tokenizer.digest();
+  const ModelCounts counts = count_model(loaded.engine->config());
+  loaded.params_total = counts.params_total;
+  loaded.params_active = counts.params_active;
+  loaded.threads = options.threads;
+  loaded.recipe = name_of(options.recipe);
+  return loaded;
+}
+
+Result<std::int64_t> record_model(Recorder& recorder, const EvalModel& model) {
+  ModelRecord record{.name = model.name};
+  record.family = model.engine->config().model_type;
+  record.architecture = model.engine->config().architecture;
+  record.params_total = model.params_total;
+  record.params_active = model.params_active;
+  record.context_length_tokens = model.context_tokens();
+  record.conventions_json = conventions_json(model);
+  ASSAY_TRY(record.weights_artifact_id, recorder.artifact("weights", model.name, model.weights_digest, std::nullopt));
+  ASSAY_TRY(record.config_artifact_id, recorder.artifact("config", model.name, model.config_digest, std::nullopt));
+  ASSAY_TRY(record.tokenizer_artifact_id, recorder.artifact("tokenizer", model.name, model.tokenizer_digest, std::nullopt));
+  if (known(model.template_digest)) {
+    ASSAY_TRY(record.template_artifact_id, recorder.artifact("template", model.name, model.template_digest, std::nullopt));
+  }
+  record.identity = Sha256().add_field(model.name).add_field(model.weights_digest).add_field(model.config_digest)
+                        .add_field(model.tokenizer_digest).add_field(model.template_digest).hex();
+  return recorder.model(record);
+}
+
+Result<std::string> render_chat(const EvalModel& model, std::string_view user_turn) {
+  if (!model.chat) {
+    return Error{.code = Code::not_found, .message = "the protocol asks for a chat template and the model has none", .field = "chat_template", .got = model.name};
+  }
+  const Json context = {{"messages", {{{"role", "user"}, {"content", user_turn}}}},
+                        {"add_generation_prompt", true},
+                        {"bos_token", model.tokenizer.bos_token()},
+                        {"eos_token", model.tokenizer.eos_token()}};
+  return model.chat->render(context, {});
+}
+
+}  // namespace assay

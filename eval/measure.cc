@@ -1,0 +1,39 @@
+#include "eval/measure.h"
+
+namespace assay {
+
+Measurer::Measurer(Recorder& recorder, EngineOptions engine, RunOptions options, std::string data_dir)
+    : recorder_(recorder), engine_(std::move(engine)), options_(std::move(options)), data_dir_(std::move(data_dir)) {}
+
+Result<EvalModel*> Measurer::model(const std::string& model, const std::string& name) {
+  const auto found = models_.find(model);
+  if (found != models_.end()) return &found->second;
+  ASSAY_TRY(EvalModel loaded, load_eval_model(model, engine_, name));
+  return &models_.emplace(model, std::move(loaded)).first->second;
+}
+
+Result<std::int64_t> Measurer::run(const std::string& model_path, const std::string& suite_name, const std::string& protocol_name,
+                                   const std::string& name) {
+  if (!suites_.contains(suite_name)) {
+    ASSAY_TRY(Suite loaded, load_suite(suite_name, data_dir_));
+    suites_.emplace(suite_name, std::move(loaded));
+  }
+  const Suite& suite = suites_.at(suite_name);
+  ASSAY_TRY(const Protocol* protocol, choose_protocol(suite, protocol_name));
+  ASSAY_TRY(EvalModel * asked, model(model_path, name));
+  const std::string identity = run_identity(*asked, suite, *protocol, choose_items(suite, options_));
+  ASSAY_TRY(const std::optional<std::int64_t> there, find_complete_run(recorder_.database(), identity));
+  if (there) return *there;
+  ASSAY_TRY(const RunReport report, run_suite(recorder_, *asked, suite, *protocol, options_));
+  if (report.status == "complete") return report.run_id;
+  return Error{.code = Code::interrupted, .message = "stopped on request; what was measured is kept", .field = suite_name};
+}
+
+Measure Measurer::as_measure(std::map<std::string, std::string> names) {
+  return [this, names = std::move(names)](const std::string& model, const std::string& suite, const std::string& protocol) {
+    const auto found = names.find(model);
+    return run(model, suite, protocol, found == names.end() ? "" : found->second);
+  };
+}
+
+}  // namespace assay
