@@ -48,17 +48,22 @@ Timing time_body(const std::string& name, double seconds, int min_repetitions,
   once(body);  // first touch of its memory
   const double guess = std::max(once(body), 1e-9);
   const int calls = static_cast<int>(std::clamp(kShortestSample / guess, 1.0, 1e6));
-  const int wanted = static_cast<int>(std::min(seconds / (guess * calls), 1.0 * kMaxRepetitions));
-  benchmark::ClearRegisteredBenchmarks();
-  benchmark::RegisterBenchmark(name.c_str(),
-                               [&body](benchmark::State& state) {
-                                 for (auto _ : state) body();
-                               })
-      ->Iterations(calls)
-      ->Repetitions(std::max(wanted, min_repetitions))
-      ->UseRealTime();
   Collector collector;
-  benchmark::RunSpecifiedBenchmarks(&collector, ".");
+  const auto start = std::chrono::steady_clock::now();
+  const auto elapsed = [start] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
+  do {  // in rounds: on a busy machine one lucky first call must not promise hundreds of slow ones
+    benchmark::ClearRegisteredBenchmarks();
+    benchmark::RegisterBenchmark(name.c_str(),
+                                 [&body](benchmark::State& state) {
+                                   for (auto _ : state) body();
+                                 })
+        ->Iterations(calls)
+        ->Repetitions(min_repetitions)
+        ->UseRealTime();
+    benchmark::RunSpecifiedBenchmarks(&collector, ".");
+  } while (elapsed() < seconds && collector.seconds().size() < kMaxRepetitions);
   benchmark::ClearRegisteredBenchmarks();
   auto& samples = collector.seconds();
   ASSAY_CHECK(!samples.empty());
