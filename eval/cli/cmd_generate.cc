@@ -9,6 +9,7 @@
 #include "eval/filter.h"
 #include "eval/generation.h"
 #include "reference/model/engine.h"
+#include "reference/text/chat_template.h"
 #include "reference/text/tokenizer.h"
 #include "reference/weights/locate.h"
 
@@ -21,19 +22,28 @@ struct Options {
   GenerateOptions generate;
 };
 
-Result<std::string> prompt_of(const Json& line) {
+// The template's context: the line's own members, the tokenizer's special tokens, a generation prompt unless the line says otherwise.
+Result<std::string> render_messages(const std::string& folder, const Tokenizer& tokenizer, const Json& line) {
+  ASSAY_TRY(const ChatTemplate chat, ChatTemplate::load(folder));
+  Json context = {{"add_generation_prompt", true}, {"bos_token", tokenizer.bos_token()}, {"eos_token", tokenizer.eos_token()}};
+  context.update(line);
+  return chat.render(context);
+}
+
+Result<std::string> prompt_of(const std::string& folder, const Tokenizer& tokenizer, const Json& line) {
   if (line.is_string()) return line.get<std::string>();
+  if (line.is_object() && line.contains("messages")) return render_messages(folder, tokenizer, line);
   return Error{.code = Code::bad_value,
                .message = "a line is neither a prompt nor an object with messages",
                .expected = "a string, or {\"messages\": [...]}",
                .got = dump_json(line).substr(0, 80)};
 }
 
-Result<std::vector<GenerateRequest>> requests_of(const Options& options, const Tokenizer& tokenizer) {
+Result<std::vector<GenerateRequest>> requests_of(const Options& options, const std::string& folder, const Tokenizer& tokenizer) {
   ASSAY_TRY(const std::vector<Json> lines, read_json_lines(options.in));
   std::vector<GenerateRequest> requests;
   for (std::size_t i = 0; i < lines.size(); ++i) {
-    ASSAY_TRY(const std::string prompt, prompt_of(lines[i]));
+    ASSAY_TRY(const std::string prompt, prompt_of(folder, tokenizer, lines[i]));
     ASSAY_TRY(std::vector<std::int32_t> ids, prompt_ids(tokenizer, prompt));
     requests.push_back({.ids = std::move(ids), .item = i});
   }
@@ -70,7 +80,7 @@ Result<int> run(const Globals& globals, const Options& options) {
   ASSAY_OK(check_stops(options.stops));
   ASSAY_TRY(const ModelLocation location, locate_model(options.model));
   ASSAY_TRY(const Tokenizer tokenizer, Tokenizer::load(location.folder));
-  ASSAY_TRY(const std::vector<GenerateRequest> requests, requests_of(options, tokenizer));
+  ASSAY_TRY(const std::vector<GenerateRequest> requests, requests_of(options, location.folder, tokenizer));
   ASSAY_TRY(const EngineOptions engine_choice, engine_options(globals));
   ASSAY_TRY(const std::unique_ptr<Engine> engine, Engine::load(location.path, engine_choice));
   const StopStrings stops(tokenizer, options.stops);

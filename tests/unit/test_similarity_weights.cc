@@ -297,7 +297,7 @@ TEST_CASE("similarity of weights: the command stores what it prints") {
   const auto tensors = tensor_similarity_rows(*database, (*rows)[0].id);
   REQUIRE(tensors.ok());
   CHECK(tensors->size() == 221);
-  CHECK(run_assay({"similarity", "outputs", "x"}, scratch.path()).code == 2);
+  CHECK(run_assay({"similarity", "outputs", "x"}, scratch.path()).code == 3);  // no such file
   CHECK(run_assay({"similarity", "weights", kDemo + "model", "/no/such"}, scratch.path()).code == 3);
 }
 
