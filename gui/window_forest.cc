@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cfloat>
 #include <cmath>
 
 #include "gui/format.h"
@@ -35,6 +36,23 @@ float x_of(const Frame& frame, const ForestGroup& group, double value) {
 
 void text_at(ImVec2 at, ImU32 ink, const std::string& text, ImFont* font) {
   ImGui::GetWindowDrawList()->AddText(font, font->FontSize, at, ink, text.data(), text.data() + text.size());
+}
+
+// As much of the text as fits into `width` pixels, with an ellipsis where it is cut; whole characters.
+std::string shortened(const std::string& text, ImFont* font, float width) {
+  const auto fits = [&](const std::string& candidate) {
+    return font->CalcTextSizeA(font->FontSize, FLT_MAX, 0, candidate.c_str()).x <= width;
+  };
+  if (fits(text)) return text;
+  std::string head = text;
+  while (!head.empty() && !fits(head + "...")) {
+    unsigned char removed = 0;
+    do {
+      removed = static_cast<unsigned char>(head.back());
+      head.pop_back();
+    } while (!head.empty() && (removed & 0xC0) == 0x80);  // until the character's first byte is gone
+  }
+  return head + "...";
 }
 
 void draw_axis(const Frame& frame, const ForestGroup& group, const Fonts& fonts) {
@@ -228,7 +246,7 @@ class ForestWindow : public Window {
     const float text_y = at.y + (frame.pitch - ImGui::GetFontSize()) / 2;
     const VerdictStyle style = style_of_verdict(row.verdict);
     text_at({at.x + 6, text_y}, style.fill, std::string(1, style.letter), fonts.bold);
-    text_at({at.x + 26, text_y}, colour::kText, row.label, fonts.text);
+    text_at({at.x + 26, text_y}, colour::kText, shortened(row.label, fonts.text, frame.label_end - at.x - 30), fonts.text);
     text_at({frame.plot_end + 12, text_y}, colour::kSoft, row.numbers, fonts.text);
     ImGui::LogText("%c %s  %s\n", style.letter, row.label.c_str(), row.numbers.c_str());
     draw_marks(frame, group, row, at.y);

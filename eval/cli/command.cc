@@ -74,6 +74,7 @@ void print_result(const Globals& globals, const Json& document, const std::strin
 void add_missing(Cli& cli, const std::string& name, const std::string& what) {
   CLI::App& app = cli.command(name, what + " (not there yet)", "");
   app.allow_extras();
+  app.fallthrough(false);  // its arguments stay its own: the answer is the same for all of them
   cli.on_run(app, [name]() -> Result<int> {
     return Error{.code = Code::not_implemented,
                  .message = fmt::format("'{}' is not there yet; `assay --help` lists what is", name)};
