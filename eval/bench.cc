@@ -210,8 +210,11 @@ Status store_bench(Database& database, const BenchReport& report) {
                              "threads, seconds_p50, spread, repetitions, "
                              "flops, bytes, fraction_of_limit, limit_name, measured_at_utc) "
                              "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"));
+  ASSAY_TRY(auto remove, database.prepare("DELETE FROM kernel_measurement WHERE device_id = ?1 AND kernel = ?2 AND shape = ?3 AND isa = ?4 "
+                                          "AND what_for = ?5 AND threads = ?6"));
   const std::string now = now_utc();
   for (const BenchRow& row : report.rows) {
+    ASSAY_OK(remove.with(row.on_gpu ? gpu : machine, row.kernel, row.shape, row.isa, row.what_for, row.threads).run());
     insert.with(row.on_gpu ? gpu : machine, row.kernel, row.shape, row.isa, row.what_for, row.threads,
                 row.seconds_p50, row.spread, row.repetitions, row.flops, row.bytes, row.fraction_of_limit,
                 row.limit_name, now);

@@ -31,7 +31,7 @@ ModelConfig deepseek_v3_shapes();
 // Measures; nothing is stored.
 Result<BenchReport> bench(const BenchRequest& request);
 
-// Stores device and rows in one transaction.
+// Stores device and rows in one transaction; an older measurement of the same kernel, shape and purpose on that device is replaced.
 Status store_bench(Database& database, const BenchReport& report);
 
 Json bench_json(const BenchReport& report);          // INTERFACE: machine{}, rows[]

@@ -371,6 +371,8 @@ Result<std::int64_t> record_bill(Database& database, const Bill& bill) {
   if (bill.price) {
     ASSAY_TRY(price, price_row(database, *bill.price));
   }
+  ASSAY_TRY(Statement remove, database.prepare("DELETE FROM cost_estimate WHERE subject = ? AND stage = ? AND level = ?"));
+  ASSAY_OK(remove.with(bill.subject, bill.stage, bill.level).run());
   ASSAY_TRY(Statement insert, database.prepare(R"(
     INSERT INTO cost_estimate (subject, stage, hours, cost_usd, low_usd, high_usd, level, price_id, uses_measurements, verdict, reason)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?))"));

@@ -56,7 +56,7 @@ Result<Bill> check_bill(const Json& document, const std::vector<Price>& book, co
 Result<Bill> estimate_bill(const Json& document, const std::vector<Price>& book, const Database* database,
                            const std::string& file);
 
-Result<std::int64_t> record_bill(Database& database, const Bill& bill);  // in its own transaction
+Result<std::int64_t> record_bill(Database& database, const Bill& bill);  // replaces the one of that subject, stage and level
 Json bill_json(const Bill& bill);                                        // as INTERFACE prints it
 std::string bill_text(const Bill& bill);
 

@@ -111,7 +111,6 @@ class Demo {
 
   Status similarity() {
     say("holding weights and outputs against each other");
-    ASSAY_OK(database_.run("DELETE FROM similarity WHERE kind = 'weights'"));  // of an earlier demo
     ThreadPool pool(options_.engine.threads);
     ASSAY_TRY(const auto weights, similarity_of_weights(model_, fork_, {.seed = options_.seed}, pool));
     for (const WeightSimilarity& one : weights) ASSAY_OK(record_weight_similarity(database_, one));
@@ -124,7 +123,6 @@ class Demo {
 
   Status cost() {
     say("recomputing DeepSeek-V3's training bill");
-    ASSAY_OK(database_.run("DELETE FROM cost_estimate"));  // of an earlier demo
     ASSAY_TRY(const std::string path, data_path("cost/deepseek-v3.json"));
     ASSAY_TRY(const Json document, read_json_file(path));
     ASSAY_TRY(const std::vector<Price> book, bundled_prices());
@@ -135,7 +133,6 @@ class Demo {
 
   Status measure_kernels() {
     say("measuring kernels");
-    ASSAY_OK(database_.run("DELETE FROM kernel_measurement"));  // of an earlier demo
     ASSAY_TRY(const BenchReport bench_report, bench({.threads = options_.engine.threads, .quick = true, .quiet = true}));
     return store_bench(database_, bench_report);
   }

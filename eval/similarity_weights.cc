@@ -97,6 +97,8 @@ Result<std::vector<WeightSimilarity>> similarity_of_weights(const std::string& m
 
 Status record_weight_similarity(Database& database, const WeightSimilarity& s) {
   ASSAY_TRY(Transaction transaction, Transaction::begin(database));
+  ASSAY_TRY(Statement remove, database.prepare("DELETE FROM similarity WHERE kind = 'weights' AND a = ? AND b = ? AND test = ?"));
+  ASSAY_OK(remove.with(s.a, s.b, kTestName).run());
   ASSAY_TRY(
       Statement row,
       database.prepare(

@@ -43,6 +43,7 @@ Result<std::vector<WeightSimilarity>> similarity_of_weights(const std::string& m
                                                             const SimilarityOptions& options,
                                                             ThreadPool& pool);
 
+// Rows of `similarity` and `tensor_similarity`; those of the same pair are replaced.
 Status record_weight_similarity(Database& database, const WeightSimilarity& similarity);
 Json weight_similarity_json(const WeightSimilarity& similarity);
 std::string weight_similarity_text(const WeightSimilarity& similarity);
