@@ -5,7 +5,9 @@
 #include <algorithm>
 
 #include "base/sha256.h"
+#include "eval/generation.h"
 #include "eval/requests.h"
+#include "reference/text/utf8.h"
 #include "suites/render.h"
 
 namespace assay {
@@ -18,23 +20,10 @@ struct Slice {
 
 std::string ids_digest(std::span<const std::int32_t> ids) { return sha256_hex({reinterpret_cast<const char*>(ids.data()), ids.size_bytes()}); }
 
-bool is_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const std::size_t length = lead < 0x80 ? 1 : lead >= 0xC2 && lead < 0xE0 ? 2 : lead >= 0xE0 && lead < 0xF0 ? 3 : lead >= 0xF0 && lead < 0xF5 ? 4 : 0;
-    if (length == 0 || i + length > text.size()) return false;
-    for (std::size_t j = 1; j < length; ++j) {
-      if ((static_cast<unsigned char>(text[i + j]) & 0xC0) != 0x80) return false;
-    }
-    i += length;
-  }
-  return true;
-}
-
 // A token may be a part of a character: its bytes are then shown in hexadecimal, because the database holds UTF-8.
 std::string shown_token(const Tokenizer& tokenizer, std::int32_t id) {
   const std::string bytes = tokenizer.token_text(id);
-  if (is_utf8(bytes)) return bytes;
+  if (valid_utf8(bytes)) return bytes;
   std::string text;
   for (const char c : bytes) text += fmt::format("<{:02X}>", static_cast<unsigned char>(c));
   return text;
@@ -148,13 +137,6 @@ class Wave {
     return {};
   }
 
-  // Where the first stop string begins, npos: nowhere.
-  std::size_t stop_position(std::string_view text) const {
-    std::size_t first = std::string_view::npos;
-    for (const std::string& stop : protocol_.stops) first = std::min(first, text.find(stop));
-    return first;
-  }
-
   Status ask_outputs() {
     std::vector<GenerateRequest> requests;
     for (std::size_t i = 0; i < asked_.size(); ++i) {
@@ -170,21 +152,19 @@ class Wave {
     }
     GenerateOptions options{.max_tokens = protocol_.max_tokens, .seed = seed_};
     for (const std::int64_t id : model_.engine->config().eos_token_ids) options.stop_ids.push_back(static_cast<std::int32_t>(id));
-    options.stop = [this](std::size_t, std::int64_t, std::span<const std::int32_t> ids) {
-      return stop_position(model_.tokenizer.decode({ids.begin(), ids.end()}, false)) != std::string_view::npos;
-    };
+    const StopStrings stops(model_.tokenizer, protocol_.stops, false);  // a protocol's outputs keep special tokens, as a reader of the raw text sees them
+    options.stop = [&](std::size_t, std::int64_t, std::span<const std::int32_t> ids) { return stops.ended(ids); };
     ASSAY_TRY(const std::vector<GenerateAnswer> answers, model_.engine->generate(requests, options));
     ASSAY_CHECK(answers.size() == asked_.size());
-    for (const GenerateAnswer& answer : answers) score_text(asked_[answer.request], answer, options.stop_ids);
+    for (const GenerateAnswer& answer : answers) score_text(asked_[answer.request], answer, options.stop_ids, stops);
     return {};
   }
 
-  void score_text(AskedItem& asked, const GenerateAnswer& answer, const std::vector<std::int32_t>& stop_ids) {
-    std::vector<int> ids(answer.ids.begin(), answer.ids.end());
+  void score_text(AskedItem& asked, const GenerateAnswer& answer, const std::vector<std::int32_t>& stop_ids, const StopStrings& stops) {
+    std::vector<std::int32_t> ids = answer.ids;
     const bool ended = !ids.empty() && std::ranges::find(stop_ids, ids.back()) != stop_ids.end();
     if (ended) ids.pop_back();
-    std::string text = model_.tokenizer.decode(ids, false);
-    text.resize(std::min(text.size(), stop_position(text)));
+    std::string text = stops.text(ids);
     asked.score = score_output(protocol_, item(asked), text);
     asked.truncated |= answer.finish_reason == "length";
     asked.record.router_ties = answer.near_ties;

@@ -61,6 +61,7 @@ Result<EvalModel> load_eval_model(const std::string& model, const EngineOptions&
   const ModelCounts counts = count_model(loaded.engine->config());
   loaded.params_total = counts.params_total;
   loaded.params_active = counts.params_active;
+  loaded.source = model;
   loaded.threads = options.threads;
   loaded.recipe = name_of(options.recipe);
   return loaded;

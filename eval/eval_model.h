@@ -14,7 +14,7 @@
 namespace assay {
 
 struct EvalModel {
-  std::string name;
+  std::string name, source;  // source: the MODEL argument
   std::unique_ptr<Engine> engine;
   Tokenizer tokenizer;
   std::optional<ChatTemplate> chat;  // none where the folder has no template

@@ -6,12 +6,12 @@
 
 namespace assay {
 
-StopStrings::StopStrings(const Tokenizer& tokenizer, std::vector<std::string> stops)
-    : tokenizer_(tokenizer), stops_(std::move(stops)) {
+StopStrings::StopStrings(const Tokenizer& tokenizer, std::vector<std::string> stops, bool skip_special)
+    : tokenizer_(tokenizer), stops_(std::move(stops)), skip_special_(skip_special) {
   for (const std::string& stop : stops_) {
     ASSAY_CHECK(!stop.empty());
     window_ = std::max(
-        window_, stop.size() + 1);  // every token but a special one has a byte; special ones say nothing here
+        window_, stop.size() + 1);  // every token of the text has a byte at least
   }
 }
 
@@ -19,25 +19,19 @@ bool StopStrings::ended(std::span<const std::int32_t> ids) const {
   if (stops_.empty()) return false;
   std::vector<int> last;  // the tokens with text that a stop string could reach into
   for (std::size_t i = ids.size(); i-- > 0 && last.size() < window_;) {
-    if (!tokenizer_.is_special(ids[i])) last.push_back(ids[i]);
+    if (!skip_special_ || !tokenizer_.is_special(ids[i])) last.push_back(ids[i]);
   }
   std::reverse(last.begin(), last.end());
-  const std::string text = tokenizer_.decode_bytes(last, true);
+  const std::string text = tokenizer_.decode_bytes(last, skip_special_);
   return std::any_of(stops_.begin(), stops_.end(),
                      [&](const std::string& stop) { return text.find(stop) != std::string::npos; });
 }
 
 std::string StopStrings::text(std::span<const std::int32_t> ids) const {
-  const std::string text = tokenizer_.decode({ids.begin(), ids.end()}, true);
+  const std::string text = tokenizer_.decode({ids.begin(), ids.end()}, skip_special_);
   std::size_t end = text.size();
   for (const std::string& stop : stops_) end = std::min(end, text.find(stop));
   return text.substr(0, end);
-}
-
-Result<std::vector<std::int32_t>> prompt_ids(const Tokenizer& tokenizer, std::string_view text) {
-  const std::string bos = tokenizer.bos_token();
-  ASSAY_TRY(const std::vector<int> ids, tokenizer.try_encode(text, bos.empty() || !text.starts_with(bos)));
-  return std::vector<std::int32_t>(ids.begin(), ids.end());
 }
 
 }  // namespace assay

@@ -1,5 +1,4 @@
-// Log-likelihoods of texts as lm-evaluation-harness 0.4 defines them (lm_eval/api/model.py loglikelihood and _encode_pair,
-// lm_eval/utils.py get_rolling_token_windows, lm_eval/models/huggingface.py tok_encode).
+// Log-likelihoods of texts, one JSON line each: what `assay loglikelihood` reads and writes.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -20,19 +19,10 @@ struct LikelihoodRequest {
   std::int64_t truncated = 0;  // tokens cut on the left
 };
 
-// `context_length`: tokens that the model can be given; the last scored one is not given.
-Result<LikelihoodRequest> pair_request(const Tokenizer& tokenizer, std::string_view context,
-                                       std::string_view continuation, std::int64_t context_length);
-// Every token of the text once, each given as many before it as fit, the first one BOS, else EOS.
-Result<LikelihoodRequest> rolling_request(const Tokenizer& tokenizer, std::string_view text,
-                                          std::int64_t context_length);
-
-// {"context": s, "continuation": s} or {"text": s}.
+// {"context": s, "continuation": s} or {"text": s}, as eval/requests.h builds them under BosPolicy::tokenizer. `context_length`: tokens that the
+// model can be given; the last scored one is not given.
 Result<LikelihoodRequest> likelihood_request(const Tokenizer& tokenizer, const Json& line,
                                              std::int64_t context_length);
-
-// Bytes at the end of `text` that Python's str.rstrip takes away.
-std::size_t trailing_space_bytes(std::string_view text);
 
 // One line of output: logprob, greedy, tokens, bytes, truncated.
 Json likelihood_line(const LikelihoodRequest& request, std::span<const ScoreAnswer> answers);

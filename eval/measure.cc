@@ -3,7 +3,9 @@
 namespace assay {
 
 Measurer::Measurer(Recorder& recorder, EngineOptions engine, RunOptions options, std::string data_dir)
-    : recorder_(recorder), engine_(std::move(engine)), options_(std::move(options)), data_dir_(std::move(data_dir)) {}
+    : recorder_(recorder), engine_(std::move(engine)), options_(std::move(options)), data_dir_(std::move(data_dir)) {
+  options_.data_dir = data_dir_;
+}
 
 Result<EvalModel*> Measurer::model(const std::string& model, const std::string& name) {
   const auto found = models_.find(model);
@@ -22,7 +24,7 @@ Result<std::int64_t> Measurer::run(const std::string& model_path, const std::str
   ASSAY_TRY(const Protocol* protocol, choose_protocol(suite, protocol_name));
   ASSAY_TRY(EvalModel * asked, model(model_path, name));
   const std::string identity = run_identity(*asked, suite, *protocol, choose_items(suite, options_));
-  ASSAY_TRY(const std::optional<std::int64_t> there, find_complete_run(recorder_.database(), identity));
+  ASSAY_TRY(const std::optional<std::int64_t> there, recorder_.complete_run(identity));
   if (there) return *there;
   ASSAY_TRY(const RunReport report, run_suite(recorder_, *asked, suite, *protocol, options_));
   if (report.status == "complete") return report.run_id;

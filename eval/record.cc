@@ -152,12 +152,12 @@ Result<std::int64_t> Recorder::begin_run(const RunRecord& row) {
   ASSAY_OK(
       state_->run("INSERT INTO run (kind, model_id, suite_id, protocol_id, outputs_artifact_id, identity, "
                   "recipe, kernel_set, backend,"
-                  " sampling_json, seed, limit_items, status, started_at_utc, device_id, threads, price_id, "
-                  "items_expected)"
-                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', ?, ?, ?, ?, ?)",
+                  " sampling_json, seed, limit_items, model_source, data_source, status, started_at_utc, device_id, "
+                  "threads, price_id, items_expected)"
+                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', ?, ?, ?, ?, ?)",
                   row.kind, row.model_id, row.suite_id, row.protocol_id, row.outputs_artifact_id,
                   row.identity, row.recipe, row.kernel_set, row.backend, row.sampling_json, row.seed,
-                  row.limit_items, now_utc(), row.device_id, row.threads, row.price_id, row.items_expected));
+                  row.limit_items, row.model_source, row.data_source, now_utc(), row.device_id, row.threads, row.price_id, row.items_expected));
   return state_->database.last_id();
 }
 

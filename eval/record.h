@@ -42,7 +42,7 @@ struct RunRecord {
   std::int64_t model_id = 0, suite_id = 0, protocol_id = 0;
   std::optional<std::int64_t> outputs_artifact_id;
   std::string identity;
-  std::optional<std::string> recipe, kernel_set, backend, sampling_json;
+  std::optional<std::string> recipe, kernel_set, backend, sampling_json, model_source, data_source;
   std::optional<std::int64_t> seed, limit_items, device_id, threads, price_id;
   std::int64_t items_expected = 0;
 };

@@ -1,6 +1,9 @@
 #include "eval/requests.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <array>
 #include <optional>
 
 namespace assay {
@@ -29,10 +32,46 @@ bool begins_with_bos(const Tokenizer& tokenizer, std::string_view text) {
   return !bos.empty() && text.starts_with(bos);
 }
 
+// Code points of str.isspace in Python, as UTF-8.
+constexpr std::array<std::string_view, 29> kSpaces = {
+    "\t",     "\n",     "\v",     "\f",     "\r",     "\x1c",   "\x1d",   "\x1e",   "\x1f",   " ",
+    "\u0085", "\u00a0", "\u1680", "\u2000", "\u2001", "\u2002", "\u2003", "\u2004", "\u2005", "\u2006",
+    "\u2007", "\u2008", "\u2009", "\u200a", "\u2028", "\u2029", "\u202f", "\u205f", "\u3000"};
+
+// Bytes at the end of `text` that Python's str.rstrip takes away.
 std::size_t trailing_space(std::string_view text) {
-  std::size_t n = 0;
-  while (n < text.size() && std::isspace(static_cast<unsigned char>(text[text.size() - 1 - n])) != 0) ++n;
-  return n;
+  std::string_view rest = text;
+  for (;;) {
+    const auto space = std::ranges::find_if(kSpaces, [&](std::string_view s) { return rest.ends_with(s); });
+    if (space == kSpaces.end()) return text.size() - rest.size();
+    rest.remove_suffix(space->size());
+  }
+}
+
+// Ids, and the first of the continuation.
+struct Split {
+  Ids ids;
+  std::size_t at = 0;
+};
+
+Result<Split> after_nothing(const Tokenizer& tokenizer, std::string_view continuation) {
+  const auto start = start_id(tokenizer);
+  if (!start) return no_start();
+  ASSAY_TRY(Ids ids, encode(tokenizer, continuation, false));
+  if (ids.empty() || ids.front() != *start) ids.insert(ids.begin(), *start);
+  return Split{std::move(ids), 1};
+}
+
+Result<Split> split_pair(const Tokenizer& tokenizer, std::string_view context, std::string_view continuation, BosPolicy bos) {
+  if (context.empty()) return after_nothing(tokenizer, continuation);
+  ASSAY_TRY(Ids ids, text_ids(tokenizer, std::string(context) + std::string(continuation), bos));
+  ASSAY_TRY(const Ids before, text_ids(tokenizer, context.substr(0, context.size() - trailing_space(context)), bos));
+  const std::size_t at = std::min(before.size(), ids.size());
+  if (at > 0) return Split{std::move(ids), at};
+  const auto start = start_id(tokenizer);  // a context of white space only, and nothing added before it
+  if (!start) return no_start();
+  ids.insert(ids.begin(), *start);
+  return Split{std::move(ids), 1};
 }
 
 }  // namespace
@@ -51,51 +90,40 @@ Result<Ids> text_ids(const Tokenizer& tokenizer, std::string_view text, BosPolic
 Result<ContinuationRequest> continuation_request(const Tokenizer& tokenizer, std::string_view context, std::string_view continuation,
                                                  BosPolicy bos, const TextLimits& limits) {
   ASSAY_CHECK(limits.context_tokens > 0);
-  const std::size_t moved = trailing_space(context);
-  const std::string whole = std::string(context) + std::string(continuation);
-  ASSAY_TRY(Ids ids, text_ids(tokenizer, whole, bos));
-  ASSAY_TRY(const Ids before, text_ids(tokenizer, context.substr(0, context.size() - moved), bos));
-  std::size_t split = std::min(before.size(), ids.size());
-  if (split == 0) {
-    const auto start = start_id(tokenizer);
-    if (!start) return no_start();
-    ids.insert(ids.begin(), *start);
-    split = 1;
+  ASSAY_TRY(Split split, split_pair(tokenizer, context, continuation, bos));
+  ASSAY_CHECK(split.at >= 1 && split.at <= split.ids.size());
+  const auto scored = static_cast<std::int64_t>(split.ids.size() - split.at);
+  if (scored == 0) {
+    return Error{.code = Code::bad_value, .message = "a continuation has no tokens of its own", .field = "continuation",
+                 .expected = "at least one token", .got = std::string(continuation.substr(0, 80))};
   }
-  if (split == ids.size()) {
-    return Error{.code = Code::bad_value, .message = "a continuation has no tokens", .field = "continuation", .got = std::string(continuation.substr(0, 80))};
-  }
-  ContinuationRequest request;
-  const std::size_t most = static_cast<std::size_t>(limits.context_tokens) + 1;  // the last token is scored, never fed in
-  if (ids.size() - split >= most) {
+  if (scored > limits.context_tokens) {
     return Error{.code = Code::too_large, .message = "a continuation does not fit into the model's context", .field = "continuation",
-                 .expected = std::to_string(limits.context_tokens), .got = std::to_string(ids.size() - split)};
+                 .expected = fmt::format("at most {} tokens", limits.context_tokens), .got = std::to_string(scored)};
   }
-  if (ids.size() > most) {
-    const std::size_t cut = ids.size() - most;
-    request.truncated_tokens = static_cast<std::int64_t>(cut);
-    ids.erase(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(cut));
-    split -= cut;
-  }
-  request.score = {.ids = std::move(ids), .scored_from = static_cast<std::int64_t>(split)};
+  // The last token is scored and never fed in, so one more than the context fits.
+  const auto total = static_cast<std::int64_t>(split.ids.size());
+  ContinuationRequest request{.truncated_tokens = std::max<std::int64_t>(0, total - limits.context_tokens - 1)};
+  split.ids.erase(split.ids.begin(), split.ids.begin() + request.truncated_tokens);
+  request.score = {.ids = std::move(split.ids), .scored_from = static_cast<std::int64_t>(split.at) - request.truncated_tokens};
+  ASSAY_CHECK(request.score.scored_from >= 1);
   return request;
 }
 
 Result<std::vector<ScoreRequest>> rolling_requests(const Tokenizer& tokenizer, std::string_view text, BosPolicy bos, const TextLimits& limits) {
   ASSAY_CHECK(limits.context_tokens > 0);
-  ASSAY_TRY(Ids ids, encode(tokenizer, text, false));
-  if (bos != BosPolicy::none && (ids.empty() || ids.front() != tokenizer.bos_id().value_or(-1))) {
+  ASSAY_TRY(Ids ids, text_ids(tokenizer, text, bos));
+  if (bos == BosPolicy::tokenizer) {
     const auto start = start_id(tokenizer);
     if (!start) return no_start();
-    ids.insert(ids.begin(), *start);
+    ids.insert(ids.begin(), *start);  // the harness puts it before whatever the tokenizer adds
   }
-  const std::size_t most = static_cast<std::size_t>(limits.context_tokens);
+  const auto total = static_cast<std::int64_t>(ids.size());
   std::vector<ScoreRequest> windows;
-  for (std::size_t next = 1; next < ids.size();) {  // `next`: first token not scored yet
-    const std::size_t end = std::min(ids.size(), next + (windows.empty() ? most : std::min(most, ids.size() - next)));
-    const std::size_t begin = end > most + 1 ? end - most - 1 : 0;
-    windows.push_back({.ids = Ids(ids.begin() + static_cast<std::ptrdiff_t>(begin), ids.begin() + static_cast<std::ptrdiff_t>(end)),
-                       .scored_from = static_cast<std::int64_t>(next - begin)});
+  for (std::int64_t next = 1; next < total;) {  // first token that is not scored yet
+    const std::int64_t end = std::min(total, next + limits.context_tokens);
+    const std::int64_t begin = std::max<std::int64_t>(0, end - limits.context_tokens - 1);
+    windows.push_back({.ids = Ids(ids.begin() + begin, ids.begin() + end), .scored_from = next - begin});
     next = end;
   }
   return windows;

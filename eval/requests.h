@@ -1,4 +1,5 @@
-// From texts to what a backend scores, as lm-evaluation-harness (lm_eval/api/model.py, `_encode_pair`, `loglikelihood_rolling`) does it:
+// From texts to what a backend scores, as lm-evaluation-harness 0.4.13 does it (lm_eval/api/model.py `_encode_pair` and
+// `loglikelihood`, lm_eval/utils.py `get_rolling_token_windows`, lm_eval/models/huggingface.py `tok_encode`):
 // trailing white space of a context moves to the continuation, both are encoded together and split at the length of the context's own
 // encoding; what does not fit is cut on the left.
 #pragma once
@@ -31,8 +32,9 @@ struct ContinuationRequest {
 Result<ContinuationRequest> continuation_request(const Tokenizer& tokenizer, std::string_view context, std::string_view continuation,
                                                  BosPolicy bos, const TextLimits& limits);
 
-// A whole text: every token is scored once, given as much before it as fits; the first one given BOS, else EOS; under BosPolicy::none the
-// first token is given and not scored. One request a window.
+// A whole text: every token is scored once, given as much before it as fits. `one`: the first one given BOS. `none`: the first token is given
+// and not scored. `tokenizer`, as the harness does it: BOS, else EOS, stands before the text as the tokenizer encodes it, so that a tokenizer
+// that adds BOS has it scored once, given BOS. One request a window.
 Result<std::vector<ScoreRequest>> rolling_requests(const Tokenizer& tokenizer, std::string_view text, BosPolicy bos, const TextLimits& limits);
 
 }  // namespace assay

@@ -12,7 +12,9 @@
 #include "base/rng.h"
 #include "base/sha256.h"
 #include "eval/ask.h"
+#include "eval/bench.h"
 #include "eval/price.h"
+#include "eval/stored_results.h"
 #include "kernels/device.h"
 
 namespace assay {
@@ -46,28 +48,16 @@ std::vector<std::size_t> shares(const std::vector<std::vector<std::size_t>>& gro
   return share;
 }
 
-Result<std::optional<std::int64_t>> device_id(Recorder& recorder) {
-  ASSAY_TRY(const DeviceInfo device, this_device());
-  Database& database = recorder.database();
-  ASSAY_TRY(Statement insert, database.prepare("INSERT OR IGNORE INTO device (name, kind, cores, memory_bytes, isa) VALUES (?, ?, ?, ?, ?)"));
-  const auto memory = static_cast<std::int64_t>(device.memory_bytes);
-  ASSAY_OK(insert.with(device.name, device.kind, device.cores, memory, device.isa).run());
-  ASSAY_TRY(Statement find, database.prepare("SELECT id FROM device WHERE name = ? AND kind = ? AND cores = ? AND memory_bytes = ? AND isa = ?"));
-  find.with(device.name, device.kind, device.cores, memory, device.isa);
-  return database.find_integer(find);
-}
-
-// One run in progress: its rows, what was measured, what remains.
+// One run in progress: its rows, what was measured, what remains. What a wave cost is written with the wave, so that a run that is killed
+// at any moment holds the cost of just what it holds.
 class SuiteRun {
  public:
   SuiteRun(Recorder& recorder, EvalModel& model, const Suite& suite, const Protocol& protocol, const RunOptions& options)
-      : recorder_(recorder), model_(model), suite_(suite), protocol_(protocol), options_(options), items_(choose_items(suite, options)) {
-    audit_.expected = static_cast<std::int64_t>(items_.size());
-  }
+      : recorder_(recorder), model_(model), suite_(suite), protocol_(protocol), options_(options), items_(choose_items(suite, options)) {}
 
   Result<RunReport> start() {
     ASSAY_TRY(Transaction transaction, Transaction::begin(recorder_.database()));
-    RunRecord record{.kind = "run", .items_expected = audit_.expected};
+    RunRecord record{.kind = "run", .items_expected = static_cast<std::int64_t>(items_.size())};
     ASSAY_OK(record_parts(record));
     record.identity = run_identity(model_, suite_, protocol_, items_);
     record.recipe = model_.recipe;
@@ -77,9 +67,11 @@ class SuiteRun {
     record.limit_items = options_.limit;
     record.price_id = options_.price_id;
     record.sampling_json = R"({"temperature":0})";
+    record.model_source = model_.source;
+    record.data_source = options_.data_dir;
     ASSAY_TRY(const DeviceInfo device, this_device());
     record.kernel_set = device.isa;
-    ASSAY_TRY(record.device_id, device_id(recorder_));
+    ASSAY_TRY(record.device_id, store_device(recorder_.database(), device));
     ASSAY_TRY(run_id_, recorder_.begin_run(record));
     ASSAY_OK(recorder_.event(run_id_, "started", fmt::format("{} {} on {}", suite_.name, protocol_.name, model_.name)));
     ASSAY_OK(transaction.commit());
@@ -91,7 +83,13 @@ class SuiteRun {
     ASSAY_OK(check_unchanged());
     RunRecord unused;
     ASSAY_OK(record_parts(unused));
-    ASSAY_TRY(const std::vector<std::size_t> rest, without_result());
+    ASSAY_TRY(asked_, stored_results(recorder_.database(), run_id_, suite_, protocol_, items_, item_rows_));
+    std::vector<std::size_t> rest;
+    std::size_t next = 0;
+    for (const std::size_t index : items_) {
+      if (next < asked_.size() && asked_[next].index == index) ++next;
+      else rest.push_back(index);
+    }
     ASSAY_OK(recorder_.event(run_id_, "resumed", fmt::format("{} of {} items are left", rest.size(), items_.size())));
     return ask(rest);
   }
@@ -106,85 +104,55 @@ class SuiteRun {
   }
 
   Status check_unchanged() {
-    ASSAY_TRY(Statement find, recorder_.database().prepare("SELECT identity FROM run WHERE id = ?"));
+    ASSAY_TRY(Statement find, recorder_.database().prepare("SELECT identity, tokens_asked, tokens_computed, tokens_generated, wall_seconds "
+                                                           "FROM main.run WHERE id = ?1"));
     find.with(run_id_);
     ASSAY_TRY(const bool there, find.next());
     if (!there) return Error{.code = Code::not_found, .message = "there is no run of that number", .field = "run", .got = std::to_string(run_id_)};
+    spent_ = {.tokens_asked = find.integer(1), .tokens_computed = find.integer(2), .tokens_generated = find.integer(3), .seconds = find.real(4)};
     if (find.text(0) == run_identity(model_, suite_, protocol_, items_)) return {};
     return Error{.code = Code::digest_changed, .message = "weights, tokenizer, suite, protocol or flags are not those of the run; start a new one",
                  .field = "run", .got = std::to_string(run_id_)};
   }
 
-  Result<std::vector<std::size_t>> without_result() {
-    ASSAY_TRY(Statement rows, recorder_.database().prepare("SELECT item_id FROM item_result WHERE run_id = ?"));
-    rows.with(run_id_);
-    std::vector<std::int64_t> done;
-    for (;;) {
-      ASSAY_TRY(const bool row, rows.next());
-      if (!row) break;
-      done.push_back(rows.integer(0));
-    }
-    std::ranges::sort(done);
-    std::vector<std::size_t> rest;
-    for (const std::size_t index : items_) {
-      if (!std::ranges::binary_search(done, item_rows_.at(suite_.items[index].id))) rest.push_back(index);
-    }
-    return rest;
-  }
-
   Result<RunReport> ask(const std::vector<std::size_t>& items) {
-    model_.engine->reset_stats();
-    const auto begin = Clock::now();
     Progress progress(fmt::format("{} {} {}", model_.name, suite_.name, protocol_.name), items.size(), "items", options_.quiet);
     std::size_t done = 0;
     while (done < items.size() && !stop_requested()) {
       const std::size_t n = std::min(kWaveItems, items.size() - done);
+      model_.engine->reset_stats();
+      const auto begin = Clock::now();
       ASSAY_TRY(std::vector<AskedItem> asked, ask_items(model_, suite_, protocol_, std::span(items).subspan(done, n), options_.seed, progress));
-      ASSAY_OK(write_wave(asked));
+      ASSAY_OK(write_wave(asked, begin));
       std::ranges::move(asked, std::back_inserter(asked_));
       done += n;
     }
-    seconds_ = std::chrono::duration<double>(Clock::now() - begin).count();
+    std::ranges::sort(asked_, {}, &AskedItem::index);
     return finish(done == items.size());
   }
 
-  Status write_wave(std::vector<AskedItem>& asked) {
+  Status write_wave(std::vector<AskedItem>& asked, Clock::time_point begin) {
     ASSAY_TRY(Transaction transaction, Transaction::begin(recorder_.database()));
     for (AskedItem& one : asked) {
       one.record.score = &one.score;
       ASSAY_OK(recorder_.result(run_id_, item_rows_.at(suite_.items[one.index].id), one.record));
       one.record = {};  // the rows hold it now
     }
+    const BackendStats stats = model_.engine->stats();
+    spent_.tokens_asked += static_cast<std::int64_t>(stats.tokens_asked);
+    spent_.tokens_computed += static_cast<std::int64_t>(stats.tokens_computed);
+    spent_.tokens_generated += static_cast<std::int64_t>(stats.tokens_generated);
+    ASSAY_OK(add_router_stats(stats));
+    spent_.seconds += std::chrono::duration<double>(Clock::now() - begin).count();
+    ASSAY_TRY(Statement update, recorder_.database().prepare("UPDATE run SET tokens_asked = ?, tokens_computed = ?, tokens_generated = ?, "
+                                                             "wall_seconds = ?, cost_usd = ? WHERE id = ?"));
+    ASSAY_OK(update.with(spent_.tokens_asked, spent_.tokens_computed, spent_.tokens_generated, spent_.seconds, cost_usd(), run_id_).run());
     return transaction.commit();
   }
 
-  void count_audit() {
-    audit_.seen = static_cast<std::int64_t>(asked_.size());
-    for (const AskedItem& one : asked_) {
-      audit_.truncated += one.truncated ? 1 : 0;
-      audit_.unextractable += protocol_.kind == ProtocolKind::generate && !one.score.extracted ? 1 : 0;
-      audit_.fallback += one.score.fallback ? 1 : 0;
-    }
-  }
-
-  Result<RunReport> finish(bool complete) {
-    count_audit();
-    const BackendStats stats = model_.engine->stats();
-    RunEnd end{.status = complete ? "complete" : "interrupted", .wall_seconds = seconds_, .audit = audit_};
-    end.tokens_asked = static_cast<std::int64_t>(stats.tokens_asked);
-    end.tokens_computed = static_cast<std::int64_t>(stats.tokens_computed);
-    end.tokens_generated = static_cast<std::int64_t>(stats.tokens_generated);
-    if (options_.usd_per_hour) end.cost_usd = seconds_ / kSecondsPerHour * *options_.usd_per_hour;
-    ASSAY_TRY(Transaction transaction, Transaction::begin(recorder_.database()));
-    ASSAY_OK(recorder_.end_run(run_id_, end));
-    ASSAY_OK(write_router_stats(stats));
-    ASSAY_OK(recorder_.event(run_id_, end.status, audit_text(audit_)));
-    ASSAY_OK(transaction.commit());
-    return report(end);
-  }
-
-  Status write_router_stats(const BackendStats& stats) {
-    ASSAY_TRY(Statement insert, recorder_.database().prepare("INSERT OR REPLACE INTO router_stat (run_id, layer, expert, tokens) VALUES (?, ?, ?, ?)"));
+  Status add_router_stats(const BackendStats& stats) {
+    ASSAY_TRY(Statement insert, recorder_.database().prepare("INSERT INTO router_stat (run_id, layer, expert, tokens) VALUES (?, ?, ?, ?) "
+                                                             "ON CONFLICT DO UPDATE SET tokens = tokens + excluded.tokens"));
     const auto& layers = model_.engine->config().layers;
     std::size_t cell = 0;
     for (std::size_t layer = 0; layer < layers.size(); ++layer) {
@@ -194,6 +162,33 @@ class SuiteRun {
     }
     ASSAY_CHECK(cell == stats.expert_tokens.size());
     return {};
+  }
+
+  std::optional<double> cost_usd() const {
+    if (!options_.usd_per_hour) return std::nullopt;
+    return spent_.seconds / kSecondsPerHour * *options_.usd_per_hour;
+  }
+
+  Audit audit() const {
+    Audit out{.expected = static_cast<std::int64_t>(items_.size()), .seen = static_cast<std::int64_t>(asked_.size())};
+    for (const AskedItem& one : asked_) {
+      out.truncated += one.truncated ? 1 : 0;
+      out.unextractable += protocol_.kind == ProtocolKind::generate && !one.score.extracted ? 1 : 0;
+      out.fallback += one.score.fallback ? 1 : 0;
+    }
+    return out;
+  }
+
+  Result<RunReport> finish(bool complete) {
+    RunEnd end{.status = complete ? "complete" : "interrupted", .wall_seconds = spent_.seconds, .cost_usd = cost_usd(), .audit = audit()};
+    end.tokens_asked = spent_.tokens_asked;
+    end.tokens_computed = spent_.tokens_computed;
+    end.tokens_generated = spent_.tokens_generated;
+    ASSAY_TRY(Transaction transaction, Transaction::begin(recorder_.database()));
+    ASSAY_OK(recorder_.end_run(run_id_, end));
+    ASSAY_OK(recorder_.event(run_id_, end.status, audit_text(end.audit)));
+    ASSAY_OK(transaction.commit());
+    return report(end);
   }
 
   RunReport report(const RunEnd& end) const {
@@ -210,14 +205,19 @@ class SuiteRun {
     for (const auto& [name, scored] : parts) {
       if (parts.size() > 1) out.tasks.emplace_back(name, aggregate(protocol_, scored));
     }
-    out.audit = audit_;
-    out.tokens_asked = *end.tokens_asked;
-    out.tokens_computed = *end.tokens_computed;
-    out.tokens_generated = *end.tokens_generated;
-    out.seconds = seconds_;
+    out.audit = end.audit;
+    out.tokens_asked = spent_.tokens_asked;
+    out.tokens_computed = spent_.tokens_computed;
+    out.tokens_generated = spent_.tokens_generated;
+    out.seconds = spent_.seconds;
     out.cost_usd = end.cost_usd;
     return out;
   }
+
+  struct Spent {
+    std::int64_t tokens_asked = 0, tokens_computed = 0, tokens_generated = 0;
+    double seconds = 0;
+  };
 
   Recorder& recorder_;
   EvalModel& model_;
@@ -228,8 +228,7 @@ class SuiteRun {
   std::unordered_map<std::string, std::int64_t> item_rows_;
   std::int64_t run_id_ = 0;
   std::vector<AskedItem> asked_;
-  Audit audit_;
-  double seconds_ = 0;
+  Spent spent_;
 };
 
 Status check_suite(const Suite& suite) {
@@ -286,12 +285,6 @@ Result<RunReport> resume_run(Recorder& recorder, EvalModel& model, const Suite& 
                              const RunOptions& options) {
   ASSAY_OK(check_suite(suite));
   return SuiteRun(recorder, model, suite, protocol, options).resume(run_id);
-}
-
-Result<std::optional<std::int64_t>> find_complete_run(const Database& database, const std::string& identity) {
-  ASSAY_TRY(Statement find, database.prepare("SELECT max(id) FROM run WHERE identity = ? AND kind = 'run' AND status = 'complete'"));
-  find.with(identity);
-  return database.find_integer(find);
 }
 
 Json report_json(const RunReport& report) {

@@ -19,6 +19,7 @@ struct RunOptions {
   std::uint64_t seed = 1;
   std::optional<std::int64_t> limit;     // a seeded subset of as many items, spread over the sub-tasks; none: all
   bool quiet = false;                    // no progress
+  std::string data_dir;                  // where the suite's items were read, if they are others' data
   std::optional<std::int64_t> price_id;  // row of table price for this machine's hour
   std::optional<double> usd_per_hour;    // of that row
 };
@@ -52,9 +53,6 @@ Result<RunReport> run_suite(Recorder& recorder, EvalModel& model, const Suite& s
 // identity differs.
 Result<RunReport> resume_run(Recorder& recorder, EvalModel& model, const Suite& suite, const Protocol& protocol, std::int64_t run_id,
                              const RunOptions& options);
-
-// The newest complete run of this identity, if there is one.
-Result<std::optional<std::int64_t>> find_complete_run(const Database& database, const std::string& identity);
 
 Json report_json(const RunReport& report);  // as INTERFACE prints it
 std::string report_text(const RunReport& report);

@@ -8,6 +8,7 @@
 #include "eval/cli/engine_options.h"
 #include "eval/filter.h"
 #include "eval/generation.h"
+#include "eval/requests.h"
 #include "reference/model/engine.h"
 #include "reference/text/chat_template.h"
 #include "reference/text/tokenizer.h"
@@ -44,7 +45,7 @@ Result<std::vector<GenerateRequest>> requests_of(const Options& options, const s
   std::vector<GenerateRequest> requests;
   for (std::size_t i = 0; i < lines.size(); ++i) {
     ASSAY_TRY(const std::string prompt, prompt_of(folder, tokenizer, lines[i]));
-    ASSAY_TRY(std::vector<std::int32_t> ids, prompt_ids(tokenizer, prompt));
+    ASSAY_TRY(std::vector<std::int32_t> ids, text_ids(tokenizer, prompt, BosPolicy::tokenizer));
     requests.push_back({.ids = std::move(ids), .item = i});
   }
   return requests;
