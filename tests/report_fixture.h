@@ -80,7 +80,7 @@ inline std::string sample_rows(const Machine& m) {
                    machine.substr(0, machine.find(',')) + ", " + std::to_string(m.seconds) +
                    ", 100, 80, 0, " + id(1) + ", " + std::to_string(m.threads) + ", " + id(1) + ", " +
                    std::to_string(m.seconds / 3600 * 0.1) + ", " + std::to_string(items) + ", " +
-                   std::to_string(items) + ", 0, 0, 0, 1, 0");
+                   std::to_string(items) + ", 0, 0, 0, 1, 0, 'a/model', ''");
   };
   run(1, "run", 1, 1, "NULL", 4);
   run(2, "run", 1, 2, "NULL", 2);

@@ -115,7 +115,6 @@ CREATE TABLE run (
   sampling_json TEXT,
   seed INTEGER,
   limit_items INTEGER,           -- --limit, NULL: all
-  model_source TEXT, data_source TEXT,  -- MODEL and --data as they were given: what `assay resume` opens again
   status TEXT NOT NULL CHECK (status IN ('running', 'complete', 'interrupted')),
   started_at_utc TEXT NOT NULL,
   finished_at_utc TEXT,

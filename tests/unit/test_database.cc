@@ -1,11 +1,13 @@
 // The database file: create, reopen, one writer, transactions, one file at the end, a killed writer.
 #include <signal.h>
+#include <sqlite3.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <fstream>
 #include <limits>
 
+#include "base/file.h"
 #include "reports/database.h"
 #include "reports/migrations.h"
 #include "tests/catch.h"
@@ -218,4 +220,34 @@ TEST_CASE("database: times are UTC in ISO 8601") {
   CHECK(now[4] == '-');
   CHECK(now[10] == 'T');
   CHECK(now.back() == 'Z');
+}
+
+TEST_CASE("database: a file of every older schema version is brought up to date by a writer, its rows kept") {
+  const test::Folder folder;
+  const std::string fresh = folder.file("fresh.db");
+  REQUIRE(Database::create(fresh).ok());
+  const auto raw = [](const std::string& path, const std::string& sql) {
+    sqlite3* db = nullptr;
+    REQUIRE(sqlite3_open(path.c_str(), &db) == SQLITE_OK);
+    CHECK(sqlite3_exec(db, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
+    sqlite3_close(db);
+  };
+  const Result<std::string> header = read_file(fresh);
+  REQUIRE(header.ok());
+  std::uint32_t id = 0;  // the application id, big-endian at byte 68 (sqlite.org/fileformat2.html)
+  for (std::size_t i = 68; i < 72; ++i) id = id << 8 | static_cast<unsigned char>((*header)[i]);
+  REQUIRE(migrations().size() > 1);
+  for (std::size_t version = 1; version < migrations().size(); ++version) {
+    const std::string path = folder.file("old" + std::to_string(version) + ".db");
+    for (std::size_t i = 0; i < version; ++i) raw(path, migrations()[i].sql);
+    raw(path, "PRAGMA application_id = " + std::to_string(id) + "; PRAGMA user_version = " + std::to_string(version) +
+                  "; INSERT INTO artifact (kind, name, digest) VALUES ('weights', 'm', 'aa')");
+    CHECK(Database::open_read_only(path).error().message.find("older schema") != std::string::npos);
+    {
+      const Result<Database> database = Database::create(path);
+      REQUIRE(database.ok());
+      CHECK(count(*database, "artifact") == 1);
+    }
+    CHECK(Database::open_read_only(path).ok());
+  }
 }

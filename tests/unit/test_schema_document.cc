@@ -30,7 +30,8 @@ std::string trimmed(const std::string& text) {
 // A comment behind a line belongs to the last column that the line defines; lines of comment before CREATE
 // TABLE to the table.
 Comments comments_of(const std::string& sql) {
-  static const std::regex create("^CREATE TABLE (\\w+)"), column("(?:^|,)\\s*(\\w+) (?:INTEGER|TEXT|REAL)");
+  static const std::regex create("^CREATE TABLE (\\w+)"), alter("^ALTER TABLE (\\w+) ADD COLUMN"),
+      column("(?:^|,|ADD COLUMN)\\s*(\\w+) (?:INTEGER|TEXT|REAL)");
   Comments found;
   std::string table, before;
   std::istringstream lines(sql);
@@ -44,6 +45,7 @@ Comments comments_of(const std::string& sql) {
       found.table[table] = before;
     } else if (std::string rest = code; !comment.empty() && !trimmed(code).empty()) {
       std::string name;
+      if (std::regex_search(code, match, alter)) table = match[1];
       for (; std::regex_search(rest, match, column); rest = match.suffix()) name = match[1];
       if (!name.empty()) found.column[table + "." + name] = comment;
     }
