@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
@@ -47,29 +48,45 @@ Result<std::size_t> open_regular(const std::string& path, Descriptor& fd) {
   return static_cast<std::size_t>(info.st_size);
 }
 
+constexpr std::size_t kPipeBytes = 1 << 16;
+
+// What a file to be read says about its size: 0 for pipes and devices, which tell by ending.
+Result<std::size_t> readable_size(const std::string& path, const Descriptor& fd) {
+  if (fd.get() < 0) return io_error(path, "open");
+  struct stat info {};
+  if (::fstat(fd.get(), &info) != 0) return io_error(path, "examine");
+  if (S_ISDIR(info.st_mode)) return Error{.code = Code::io, .message = "a folder, not a file", .file = path};
+  return S_ISREG(info.st_mode) ? static_cast<std::size_t>(info.st_size) : 0;
+}
+
+Error too_large(const std::string& path, std::size_t max_bytes, std::size_t bytes) {
+  return Error{.code = Code::too_large,
+               .message = "the file is too large",
+               .file = path,
+               .expected = fmt::format("at most {} bytes", max_bytes),
+               .got = std::to_string(bytes)};
+}
+
 }  // namespace
 
 Result<std::string> read_file(const std::string& path, std::size_t max_bytes) {
-  Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  ASSAY_TRY(const std::size_t size, open_regular(path, fd));
-  if (size > max_bytes) {
-    return Error{.code = Code::too_large,
-                 .message = "the file is too large",
-                 .file = path,
-                 .expected = fmt::format("at most {} bytes", max_bytes),
-                 .got = std::to_string(size)};
+  Descriptor fd(path == "-" ? ::dup(STDIN_FILENO) : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  ASSAY_TRY(const std::size_t known, readable_size(path, fd));
+  std::string text;
+  for (std::size_t done = 0, wanted = known + 1;; wanted = std::max(2 * done, kPipeBytes)) {  // one more byte shows the end
+    if (done > max_bytes || known > max_bytes) return too_large(path, max_bytes, std::max(done, known));
+    text.resize(std::min(wanted, max_bytes + 1));
+    while (done < text.size()) {
+      const ssize_t n = ::read(fd.get(), text.data() + done, text.size() - done);
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return io_error(path, "read");
+      if (n == 0) {
+        text.resize(done);
+        return text;
+      }
+      done += static_cast<std::size_t>(n);
+    }
   }
-  std::string text(size, '\0');
-  std::size_t done = 0;
-  while (done < size) {
-    const ssize_t n = ::read(fd.get(), text.data() + done, size - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return io_error(path, "read");
-    if (n == 0) break;
-    done += static_cast<std::size_t>(n);
-  }
-  text.resize(done);
-  return text;
 }
 
 Status write_file_atomic(const std::string& path, std::string_view bytes) {

@@ -12,6 +12,7 @@ namespace assay {
 inline constexpr std::size_t kMaxTextFileBytes = std::size_t{1}
                                                  << 30;  // stored outputs of a suite stay below
 
+// The bytes of a file, a pipe or, for "-", of standard input; more than max_bytes is too_large.
 Result<std::string> read_file(const std::string& path, std::size_t max_bytes = kMaxTextFileBytes);
 
 // Writes to a sibling file and renames it, so that a reader sees the old bytes or the new ones, never a part.

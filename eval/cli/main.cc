@@ -29,6 +29,15 @@ int refuse(const Globals& globals, const Error& error) {
   return exit_code_of(error.code);
 }
 
+// CLI11 asks for a command where it was given one that does not exist.
+Error usage_error(const CLI::App& app, const CLI::ParseError& error) {
+  const std::vector<std::string> unknown = app.remaining();
+  const bool no_such_command = app.get_subcommands().empty() && !unknown.empty() && !unknown[0].starts_with('-');
+  return Error{.code = Code::usage,
+               .message = no_such_command ? fmt::format("there is no command '{}'; `assay --help` lists all", unknown[0].substr(0, 80))
+                                          : fmt::format("{}; see `assay --help`", error.what())};
+}
+
 void add_commands(Cli& cli) {
   for (const auto add :
        {add_inspect, add_tokenize, add_template,   add_logits, add_generate, add_loglikelihood, add_suite,
@@ -57,8 +66,7 @@ int run(int argc, char** argv) {
   } catch (const CLI::CallForVersion& e) {
     return app.exit(e);
   } catch (const CLI::ParseError& e) {
-    return refuse(cli.globals(),
-                  Error{.code = Code::usage, .message = fmt::format("{}; see `assay --help`", e.what())});
+    return refuse(cli.globals(), usage_error(app, e));
   }
   const Result<int> result = cli.chosen()();
   return result.ok() ? *result : refuse(cli.globals(), result.error());

@@ -95,6 +95,26 @@ TEST_CASE("file: read with a limit, replace atomically, map") {
     CHECK(entry.path().extension() != ".part");
 }
 
+TEST_CASE("file: a pipe is read to its end, and not beyond the limit") {
+  const std::string text(60'000, 'x');  // fits into a pipe's buffer
+  for (const std::size_t limit : {text.size(), text.size() - 1, std::size_t{5}}) {
+    int ends[2];
+    REQUIRE(::pipe(ends) == 0);
+    REQUIRE(::write(ends[1], text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+    ::close(ends[1]);
+    const Result<std::string> got = read_file("/dev/fd/" + std::to_string(ends[0]), limit);
+    if (limit >= text.size()) {
+      REQUIRE(got.ok());
+      CHECK(*got == text);
+    } else {
+      CHECK(got.error().code == Code::too_large);
+    }
+    ::close(ends[0]);
+  }
+  CHECK(read_file("/dev/zero", 100'000).error().code == Code::too_large);
+  CHECK(*read_file("/dev/null") == "");
+}
+
 TEST_CASE("rng: Philox4x32-10 known answers") {
   // Random123's kat_vectors: counter, key -> output.
   CHECK(philox({0, 0, 0, 0}, {0, 0}) ==
