@@ -95,7 +95,10 @@ std::optional<Span> spoken_interval(const ClaimRow& claim) {
   return population ? population : fixed;
 }
 
-int claim_decimals(const ClaimRow& claim) { return std::min(decimals_of(claim.published) + 1, 6); }
+int claim_decimals(const ClaimRow& claim) {
+  const int printed = decimals_of(claim.published);
+  return claim.suite.empty() ? printed : std::min(printed + 1, 6);  // counts have no further digit
+}
 
 std::string claim_published(const ClaimRow& claim) {
   const std::string printed = one_line(claim.published, 24) + unit_of(claim);

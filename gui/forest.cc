@@ -17,7 +17,8 @@ bool is_difference(const ClaimRow& claim) { return claim.relation == "within" ||
 
 std::string group_of(const ClaimRow& claim) {
   if (claim.scale == 100) return is_difference(claim) ? "Differences, percentage points" : "Scores, %";
-  return claim.metric.empty() ? "Other figures" : claim.metric;
+  if (!claim.metric.empty()) return claim.metric;
+  return claim.suite.empty() ? "Counts" : claim.suite;  // one axis a unit: a suite has one
 }
 
 // "within 0.3 points" names a band around 0, not a figure; a margin names one around the figure.
