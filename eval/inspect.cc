@@ -12,6 +12,7 @@
 #include "base/sha256.h"
 #include "reference/model/config.h"
 #include "reference/model/conventions.h"
+#include "reference/model/model_files.h"
 #include "reference/model/tensors.h"
 #include "reference/weights/checkpoint.h"
 #include "reference/weights/dequant.h"
@@ -57,36 +58,15 @@ Tally tally_of(const Checkpoint& checkpoint, const std::optional<ModelConfig>& c
     if (is_block_scale(checkpoint, view)) {
       ++tally.scales;
     } else {
-      tally.params += view.elements();
-      if (is_mtp(config, view.name)) tally.params_mtp += view.elements();
+      tally.params += numbers_of(checkpoint, view);
+      if (is_mtp(config, view.name)) tally.params_mtp += numbers_of(checkpoint, view);
     }
   }
   return tally;
 }
 
-// Every tensor that the configuration asks for: there, of that shape, in a format that can be read, FP8 with
-// its scales.
-Status check_tensors(const Checkpoint& checkpoint, const ModelConfig& config) {
-  for (const TensorSpec& spec : tensors_of(config)) {
-    ASSAY_TRY(const TensorView* view, checkpoint.need(spec.name, spec.shape));
-    if (!is_number_format(view->format)) {
-      return Error{.code = Code::bad_dtype,
-                   .message = "a weight is stored in a format that holds no weights",
-                   .file = checkpoint.file_of(*view),
-                   .offset = view->offset,
-                   .field = spec.name,
-                   .expected = "F32, BF16, F16, F64 or FP8 with scales",
-                   .got = std::string(name_of(view->format))};
-    }
-    if (!is_fp8_matrix(view->format) || checkpoint.find(scale_name(spec.name)) != nullptr) continue;
-    return Error{.code = Code::missing_tensor,
-                 .message = "an FP8 matrix has no block scales",
-                 .file = checkpoint.file_of(*view),
-                 .offset = view->offset,
-                 .field = scale_name(spec.name),
-                 .expected = "F32 or F8_E8M0 scales",
-                 .got = "nothing"};
-  }
+Status check_all_stored(const Checkpoint& checkpoint, const ModelConfig& config) {
+  for (const TensorSpec& spec : tensors_of(config)) ASSAY_OK(check_stored(checkpoint, spec));
   return {};
 }
 
@@ -125,7 +105,7 @@ Result<std::optional<ModelConfig>> config_of(const ModelLocation& location, cons
     if (error.code == Code::unsupported) error.message += "; `inspect --headers-only` lists what is stored";
     return error;
   }
-  const Status fits = check_tensors(checkpoint, *config);
+  const Status fits = check_all_stored(checkpoint, *config);
   const bool is_file = location.path != location.folder;
   if (!fits.ok() && !is_file) return fits.error();
   if (!fits.ok())

@@ -242,10 +242,11 @@ Result<std::vector<TensorComparison>> compare_tensors(const RowSource& a, const 
 Result<BlockSize> block_size_of(const std::string& folder) {
   const std::string path = (std::filesystem::path(folder) / "config.json").string();
   std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) return BlockSize{};
+  if (!std::filesystem::exists(path, ignored)) return BlockSize{.stated = false};
   ASSAY_TRY(const Json config, read_json_file(path));
   const Json::json_pointer where("/quantization_config/weight_block_size");
-  if (!config.is_object() || !config.contains(where) || config.at(where).is_null()) return BlockSize{};
+  if (!config.is_object() || !config.contains(where) || config.at(where).is_null())
+    return BlockSize{.stated = false};
   const Json& size = config.at(where);
   const auto fits = [](const Json& v) {
     return v.is_number_unsigned() && v.get<std::uint64_t>() >= 1 && v.get<std::uint64_t>() <= 1 << 20;

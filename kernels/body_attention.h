@@ -92,7 +92,10 @@ inline void value_page(const float* p, const float* values, std::int64_t v_dim, 
 inline void finish_query(const AttentionShape& shape, const AttentionQuery& query, std::int64_t head,
                          std::int64_t offset, std::int64_t page0, float* s) {
   const std::int64_t origin = page0 * kPageKeys;
-  const F16 m = splat(body_maximum(s + (query.first_key - origin), query.end_key - query.first_key));
+  float top = body_maximum(s + (query.first_key - origin), query.end_key - query.first_key);
+  const float sink = shape.sinks == nullptr ? 0.0f : shape.sinks[head];
+  if (shape.sinks != nullptr && sink > top) top = sink;
+  const F16 m = splat(top);
   float* const out = query.out + head * shape.v_dim;
   float total = 0.0f;
   bool first = true;
@@ -105,6 +108,11 @@ inline void finish_query(const AttentionShape& shape, const AttentionQuery& quer
     total = first ? page_sum : total + page_sum;
     value_page(p, query.pages[page] + offset + shape.qk_dim * kPageKeys, shape.v_dim, begin, end, first, out);
     first = false;
+  }
+  if (shape.sinks != nullptr) {
+    float e[16];
+    store(e, exp16(splat(sink - top)));
+    total += e[0];
   }
   const F16 sum = splat(total);
   std::int64_t d = 0;

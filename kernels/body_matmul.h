@@ -39,9 +39,13 @@ void body_matmul_block(const void* panel, WeightFormat format, std::int64_t n_k,
                        std::int64_t tile_stride, std::int64_t n_tokens, float* y, std::int64_t y_stride,
                        std::int64_t n_out, bool first, float* scratch) {
   alignas(64) float acc[kTileTokens * kPanelOutputs];
-  const bool widen =
-      format == WeightFormat::bf16 && n_tokens > 3 * kTileTokens;  // pays from about three tiles on
-  if (widen) widen_block(static_cast<const std::uint32_t*>(panel), n_k, scratch);
+  const bool widen = is_scaled(format) || (format == WeightFormat::bf16 &&
+                                           n_tokens > 3 * kTileTokens);  // pays from about three tiles on
+  if (is_scaled(format)) {
+    widen_scaled(static_cast<const std::uint8_t*>(panel), format, n_k, scratch);
+  } else if (widen) {
+    widen_block(static_cast<const std::uint32_t*>(panel), n_k, scratch);
+  }
   for (std::int64_t t = 0; t < n_tokens; t += kTileTokens, tiles += tile_stride) {
     const std::int64_t n = n_tokens - t < kTileTokens ? n_tokens - t : kTileTokens;
     if (format == WeightFormat::bf16 && !widen) {
@@ -84,9 +88,33 @@ void few_panels(const PackedMatrix& w, std::int64_t panel, const float* const* r
   }
 }
 
+// One panel with scales: a block of it is widened (64 KiB, which the second-level cache keeps) and then read like f32.
+template <int T>
+void few_scaled(const PackedMatrix& w, std::int64_t panel, std::int64_t stride, const float* const* rows,
+                float* y, std::int64_t y_stride) {
+  alignas(64) float wide[kBlockK * kPanelOutputs];
+  alignas(64) float acc[T * kPanelOutputs];
+  const float* x[T];
+  const auto* const bytes = static_cast<const std::uint8_t*>(w.panels) + panel * stride;
+  const std::int64_t first = panel * kPanelOutputs,
+                     n_out = w.n_out - first < kPanelOutputs ? w.n_out - first : kPanelOutputs;
+  for (std::int64_t k0 = 0; k0 < w.n_in; k0 += kBlockK) {
+    const std::int64_t n_k = w.n_in - k0 < kBlockK ? w.n_in - k0 : kBlockK;
+    for (int t = 0; t < T; ++t) x[t] = rows[t] + k0;
+    widen_scaled(bytes + scaled_bytes(w.format, k0), w.format, n_k, wide);
+    few_any<T, 1>(wide, 0, n_k, x, acc);
+    merge_tile(acc, T, n_out, k0 == 0, y + first, y_stride);
+  }
+}
+
 template <int T>
 void few_tokens(const PackedMatrix& w, std::int64_t first_panel, std::int64_t end_panel,
                 const float* const* rows, float* y, std::int64_t y_stride) {
+  if (is_scaled(w.format)) {
+    for (std::int64_t p = first_panel; p < end_panel; ++p)
+      few_scaled<T>(w, p, scaled_bytes(w.format, w.n_in), rows, y, y_stride);
+    return;
+  }
   constexpr int kPanels = kFewPanels / T > 1 ? kFewPanels / T : 1;
   std::int64_t p = first_panel;
   for (; p + kPanels <= end_panel; p += kPanels) few_panels<T, kPanels>(w, p, rows, y, y_stride);
@@ -140,9 +168,11 @@ float body_read_all(const float* x, std::int64_t n) {
 }
 
 constexpr Kernels make_table(Isa isa, const char* name) {
-  return {isa,           name,          kTileTokens,  body_pack_tokens, body_matmul_block, body_matmul_few,
-          body_rms_norm, body_silu_mul, body_add,     body_add_scaled,  body_softmax,      body_apply,
-          body_rotate,   body_attend,   body_maximum, body_sum_exp,     body_burn_fma,     body_read_all};
+  return {
+      isa,           name,          kTileTokens,         body_pack_tokens, body_matmul_block, body_matmul_few,
+      body_rms_norm, body_silu_mul, body_clamped_swiglu, body_add,         body_add_scaled,   body_softmax,
+      body_apply,    body_rotate,   body_attend,         body_maximum,     body_sum_exp,      body_burn_fma,
+      body_read_all};
 }
 
 }  // namespace

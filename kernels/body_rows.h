@@ -33,6 +33,18 @@ void body_silu_mul(const float* gate, const float* up, std::int64_t n, float* y)
   if (i < n) store_n(y + i, mul(silu16(load_n(gate + i, n - i)), load_n(up + i, n - i)), n - i);
 }
 
+inline F16 clamped_swiglu16(SwigluClamp clamp, F16 gate, F16 up) {
+  const F16 limit = splat(clamp.limit);
+  const F16 g = min(limit, gate), u = max(splat(-clamp.limit), min(limit, up));  // a NaN on the right stays
+  return mul(add(u, splat(1.0f)), mul(g, sigmoid16(mul(splat(clamp.alpha), g))));
+}
+
+void body_clamped_swiglu(SwigluClamp clamp, const float* gate, const float* up, std::int64_t n, float* y) {
+  std::int64_t i = 0;
+  for (; i + 16 <= n; i += 16) store(y + i, clamped_swiglu16(clamp, load(gate + i), load(up + i)));
+  if (i < n) store_n(y + i, clamped_swiglu16(clamp, load_n(gate + i, n - i), load_n(up + i, n - i)), n - i);
+}
+
 void body_add(const float* x, std::int64_t n, float* y) {
   std::int64_t i = 0;
   for (; i + 16 <= n; i += 16) store(y + i, add(load(y + i), load(x + i)));

@@ -13,10 +13,20 @@ namespace assay {
 class ThreadPool;  // base/parallel.h
 
 enum class Isa : std::uint8_t { scalar, avx2, avx512 };
-enum class WeightFormat : std::uint8_t { f32, bf16 };
+enum class WeightFormat : std::uint8_t {
+  f32,
+  bf16,
+  mxfp4,  // e2m1 codes, a power of two for 32 inputs of each output
+  e4m3,   // FP8 codes, an f32 scale for 128 inputs of each output
+  e5m2
+};
+static constexpr bool is_scaled(WeightFormat format) { return format > WeightFormat::bf16; }
 
 inline constexpr std::int64_t kPanelOutputs = 32;  // outputs of a weight panel: two AVX-512 registers
 inline constexpr std::int64_t kBlockK = 512;       // inputs of one f32 accumulation chain (DESIGN)
+inline constexpr std::int64_t kMxfp4Inputs = 32;   // inputs under one scale (OCP Microscaling Formats 1.0)
+inline constexpr std::int64_t kFp8Inputs = 128;    // inputs under one scale in a panel (DeepSeek-V3's block)
+static_assert(kBlockK % kMxfp4Inputs == 0 && kBlockK % kFp8Inputs == 0);
 inline constexpr std::int64_t kPageKeys =
     64;                                   // keys of one attention block, absolute in the sequence (DESIGN)
 inline constexpr int kMaxExperts = 1024;  // DeepSeek-V3 has 256, Kimi-K2 384, Qwen3-Next 512
@@ -33,6 +43,8 @@ struct PackedMatrix {
   std::int64_t n_out = 0, n_in = 0;
 };
 std::size_t packed_bytes(WeightFormat format, std::int64_t n_out, std::int64_t n_in);
+// Bytes of the first n_in inputs of a panel: where the next panel begins, or its input n_in (a multiple of kBlockK).
+std::int64_t panel_bytes(WeightFormat format, std::int64_t n_in);
 // Packs outputs [first, first + count) from `rows` (count, n_in), row-major, in the panel's own format (bf16
 // as its 16 bits); `first` is a multiple of 32. Panels may so be filled one after the other while a file is
 // read.
@@ -42,6 +54,17 @@ void pack_rows(const void* rows, std::int64_t first, std::int64_t count, void* p
 PackedMatrix pack(const void* rows, WeightFormat format, std::int64_t n_out, std::int64_t n_in, void* panels);
 float packed_weight(const PackedMatrix& w, std::int64_t output,
                     std::int64_t input);  // one weight, widened: embeddings, tests
+
+// Formats with scales keep their codes and are widened in the kernels, a block of inputs at a time: weight = float(code) *
+// float(scale), rounded once to f32 (mxfp4: exact), so that a product has the bits that f32 panels of those weights give.
+// mxfp4: for each 32 inputs the scales of the 32 outputs (e8m0, one byte each), then 16 bytes an input, output j in the
+// low nibble of byte j and output j + 16 in its high nibble. FP8: for each 128 inputs 32 f32 scales, then 32 bytes an input.
+// rows: codes (n_out, n_in / 2), the earlier input in the low nibble; scales (n_out, n_in / 32). n_in a multiple of 32.
+PackedMatrix pack_mxfp4(const std::uint8_t* codes, const std::uint8_t* scales, std::int64_t n_out,
+                        std::int64_t n_in, void* panels);
+// codes (n_out, n_in); scales (n_out, ceil(n_in / 128)). format: e4m3 or e5m2.
+PackedMatrix pack_fp8(WeightFormat format, const std::uint8_t* codes, const float* scales, std::int64_t n_out,
+                      std::int64_t n_in, void* panels);
 
 float bf16_to_f32(std::uint16_t bits);
 std::uint16_t f32_to_bf16(float value);  // nearest even; a NaN stays a quiet NaN
@@ -89,7 +112,16 @@ void silu_mul(const Compute& c, const float* gate, const float* up, std::int64_t
               float* y);
 // As above where gate and up are the halves of one row: in (n_rows, 2 n), gate first.
 void silu_mul_halves(const Compute& c, const float* gate_up, std::int64_t n_rows, std::int64_t n, float* y);
+// gpt-oss: g = min(limit, gate), u = max(-limit, min(limit, up)), y = (u + 1) * (g * sigmoid(alpha * g)), each operation
+// rounded; in (n_rows, 2 n) as above. A NaN stays one.
+struct SwigluClamp {
+  float alpha = 0, limit = 0;
+};
+void clamped_swiglu_halves(const Compute& c, SwigluClamp clamp, const float* gate_up, std::int64_t n_rows,
+                           std::int64_t n, float* y);
 void add(const Compute& c, const float* x, std::int64_t n_rows, std::int64_t n, float* y);  // y = y + x
+void add_scaled(const Compute& c, float a, const float* x, std::int64_t n_rows, std::int64_t n,
+                float* y);  // y = fma(a, x, y): with a = 1 the bits of add
 // y[t] = sum over its experts in ascending order of weight * expert row, y = fma(weight, e, y) from +0. slots
 // (n_rows, top_k) are rows of `expert_out` (…, n) in ascending order of their experts, weights (n_rows,
 // top_k); a negative slot is left out.
@@ -135,6 +167,8 @@ struct AttentionShape {
                n_kv_heads = 0;  // heads h of one kv head lie together: kv head = h / (n_heads / n_kv_heads)
   std::int64_t qk_dim = 0, v_dim = 0;
   float scale = 0;  // score = dot * scale
+  const float* sinks =
+      nullptr;  // (n_heads) or none: one more score a head, unscaled, which has no value (gpt-oss)
 };
 std::size_t page_floats(const AttentionShape& shape);
 // Stores one token's keys (n_kv_heads, k_stride apart) and values (n_kv_heads, v_stride apart) at `slot` (0
@@ -151,7 +185,7 @@ struct AttentionQuery {
 // For each head: s[i] = scale * (product of q and key i as in matmul); m = maximum of all visible s (exact);
 // p[i] = exp(s[i] - m). In each page: sum of p in 16 strided partials (by slot) and the tree; value sums from
 // +0, keys ascending, acc = fma(p, v, acc). Pages are joined ascending (first visible page, then + next ...);
-// out = value sum / sum of p.
+// out = value sum / sum of p. A sink takes part in the maximum, and exp(sink - m) is added to the sum of p last.
 void attention(const Compute& c, const AttentionShape& shape, const AttentionQuery* queries,
                std::int64_t n_queries);
 
@@ -219,7 +253,7 @@ struct Kernels {
   // x tile (k, tile_tokens) for inputs [k0, k0 + n_k) of `n` <= tile_tokens rows; missing rows are zero.
   void (*pack_tokens)(const float* const* rows, std::int64_t n, std::int64_t k0, std::int64_t n_k,
                       float* tile);
-  // One panel times n_tiles tiles over one block of n_k <= 512 inputs. panel: its first weight at k0. tiles:
+  // One panel times n_tiles tiles over one block of n_k <= 512 inputs. panel: its first byte at k0. tiles:
   // tile_stride floats apart. y: rows y_stride apart, the panel's first output; n_tokens rows and n_out <= 32
   // columns are written; `first` says y = block, else y += block. scratch: 512 * 32 floats.
   void (*matmul_block)(const void* panel, WeightFormat format, std::int64_t n_k, const float* tiles,
@@ -230,6 +264,7 @@ struct Kernels {
                      const float* const* rows, std::int64_t n_tokens, float* y, std::int64_t y_stride);
   void (*rms_norm)(const float* x, const float* weight, std::int64_t n, float eps, float* y);
   void (*silu_mul)(const float* gate, const float* up, std::int64_t n, float* y);
+  void (*clamped_swiglu)(SwigluClamp clamp, const float* gate, const float* up, std::int64_t n, float* y);
   void (*add)(const float* x, std::int64_t n, float* y);
   void (*add_scaled)(float a, const float* x, std::int64_t n, float* y);  // y = fma(a, x, y)
   void (*softmax)(const float* x, std::int64_t n, float* y);

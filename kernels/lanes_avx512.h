@@ -21,6 +21,9 @@ inline M16 first_lanes(std::int64_t n) { return static_cast<M16>((1u << n) - 1u)
 inline F16 splat(float x) { return _mm512_set1_ps(x); }
 inline F16 load(const float* p) { return _mm512_loadu_ps(p); }
 inline F16 load_n(const float* p, std::int64_t n) { return _mm512_maskz_loadu_ps(first_lanes(n), p); }
+inline I16 load_bytes(const std::uint8_t* p) {
+  return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+}
 inline void store(float* p, F16 x) { _mm512_storeu_ps(p, x); }
 inline void store_n(float* p, F16 x, std::int64_t n) { _mm512_mask_storeu_ps(p, first_lanes(n), x); }
 inline F16 fma(F16 x, F16 y, F16 z) { return _mm512_fmadd_ps(x, y, z); }

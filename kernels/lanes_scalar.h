@@ -35,6 +35,10 @@ inline F16 load_n(const float* p, std::int64_t n) {
   F16 r;
   ASSAY_LANES(r.v[i] = i < n ? p[i] : 0.0f) return r;
 }
+inline I16 load_bytes(const std::uint8_t* p) {
+  I16 r;
+  ASSAY_LANES(r.v[i] = p[i]) return r;
+}
 inline void store(float* p, const F16& a) { ASSAY_LANES(p[i] = a.v[i]) }
 inline void store_n(float* p, const F16& a, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) p[i] = a.v[i];

@@ -66,13 +66,12 @@ void run_panels(const Kernels& kernels, const Chunk& chunk, std::int64_t first, 
   static thread_local ScratchFloats scratch;
   float* const wide = scratch.at_least(kBlockK * kPanelOutputs);
   const PackedMatrix& w = chunk.job->w;
-  const std::int64_t weight_bytes = w.format == WeightFormat::bf16 ? 2 : 4;
+  const std::int64_t stride = panel_bytes(w.format, w.n_in);
   for (std::int64_t p = first; p < end; ++p) {
     float* const y = chunk.job->y + chunk.first * chunk.job->y_stride + p * kPanelOutputs;
     for (std::int64_t k0 = 0; k0 < w.n_in; k0 += kBlockK) {
       const std::int64_t n_k = std::min(kBlockK, w.n_in - k0);
-      const auto* const panel =
-          static_cast<const char*>(w.panels) + (p * w.n_in + k0) * kPanelOutputs * weight_bytes;
+      const auto* const panel = static_cast<const char*>(w.panels) + p * stride + panel_bytes(w.format, k0);
       kernels.matmul_block(panel, w.format, n_k, chunk.packed + k0 * chunk.n_tiles * kernels.tile_tokens,
                            n_k * kernels.tile_tokens, chunk.n, y, chunk.job->y_stride,
                            std::min(kPanelOutputs, w.n_out - p * kPanelOutputs), k0 == 0, wide);

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "base/check.h"
 #include "kernels/contract.h"
@@ -9,11 +11,52 @@ namespace assay {
 namespace {
 
 std::int64_t panels_of(std::int64_t n_out) { return (n_out + kPanelOutputs - 1) / kPanelOutputs; }
-std::size_t size_of(WeightFormat format) { return format == WeightFormat::bf16 ? 2 : 4; }
+constexpr std::int64_t kMxfp4Row = kPanelOutputs / 2, kMxfp4Group = kPanelOutputs + kMxfp4Inputs * kMxfp4Row;
+constexpr std::int64_t kFp8Scales = kPanelOutputs * 4, kFp8Group = kFp8Scales + kFp8Inputs * kPanelOutputs;
 
 // Where output j of a panel lies in its row of 32.
 std::int64_t place(WeightFormat format, std::int64_t j) {
   return format == WeightFormat::f32 ? j : 2 * (j % 16) + j / 16;
+}
+
+// Small floats with `mantissa` bits and this exponent bias; all codes are finite here.
+float small_float(unsigned magnitude, int mantissa, int bias) {
+  const int exponent = static_cast<int>(magnitude >> mantissa);
+  const unsigned fraction = magnitude & ((1U << mantissa) - 1);
+  return exponent == 0
+             ? std::ldexp(static_cast<float>(fraction), 1 - bias - mantissa)
+             : std::ldexp(static_cast<float>(fraction | (1U << mantissa)), exponent - bias - mantissa);
+}
+
+float fp8_value(WeightFormat format, unsigned code) {
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN(),
+                  kInfinity = std::numeric_limits<float>::infinity();
+  const unsigned magnitude = code & 0x7FU;
+  float value = 0;
+  if (format == WeightFormat::e4m3) {
+    value = magnitude == 0x7F ? kNan : small_float(magnitude, 3, 7);
+  } else {
+    value = magnitude > 0x7C ? kNan : magnitude == 0x7C ? kInfinity : small_float(magnitude, 2, 15);
+  }
+  return (code & 0x80U) != 0 ? -value : value;
+}
+
+float scaled_weight(const PackedMatrix& w, std::int64_t output, std::int64_t input) {
+  const std::int64_t j = output % kPanelOutputs;
+  const auto* const panel =
+      static_cast<const std::uint8_t*>(w.panels) + output / kPanelOutputs * panel_bytes(w.format, w.n_in);
+  if (w.format == WeightFormat::mxfp4) {
+    const std::uint8_t* const group = panel + input / kMxfp4Inputs * kMxfp4Group;
+    const unsigned both = group[kPanelOutputs + input % kMxfp4Inputs * kMxfp4Row + j % kMxfp4Row];
+    const unsigned code = j < kMxfp4Row ? both & 15U : both >> 4;
+    const float value = small_float(code & 7U, 1, 1) * ((code & 8U) != 0 ? -1.0f : 1.0f);
+    return group[j] == 255 ? std::numeric_limits<float>::quiet_NaN()
+                           : value * std::ldexp(1.0f, group[j] - 127);
+  }
+  const std::uint8_t* const group = panel + input / kFp8Inputs * kFp8Group;
+  float scale = 0;
+  std::memcpy(&scale, group + 4 * j, sizeof scale);
+  return fp8_value(w.format, group[kFp8Scales + input % kFp8Inputs * kPanelOutputs + j]) * scale;
 }
 
 template <class T>
@@ -40,15 +83,33 @@ void pack_all(const void* rows, std::int64_t first, std::int64_t count, void* pa
 
 }  // namespace
 
+std::int64_t panel_bytes(WeightFormat format, std::int64_t n_in) {
+  ASSAY_CHECK(n_in >= 0 && n_in <= (std::int64_t{1} << 28));
+  switch (format) {
+    case WeightFormat::f32:
+      return n_in * kPanelOutputs * 4;
+    case WeightFormat::bf16:
+      return n_in * kPanelOutputs * 2;
+    case WeightFormat::mxfp4:
+      ASSAY_CHECK(n_in % kMxfp4Inputs == 0);
+      return n_in / kMxfp4Inputs * kMxfp4Group;
+    case WeightFormat::e4m3:
+    case WeightFormat::e5m2:
+      return (n_in + kFp8Inputs - 1) / kFp8Inputs * kFp8Scales + n_in * kPanelOutputs;
+  }
+  ASSAY_CHECK(false);
+}
+
 std::size_t packed_bytes(WeightFormat format, std::int64_t n_out, std::int64_t n_in) {
   ASSAY_CHECK(n_out >= 0 && n_in >= 0);
   ASSAY_CHECK(n_out <= (std::int64_t{1} << 31) && n_in <= (std::int64_t{1} << 28));
-  return static_cast<std::size_t>(panels_of(n_out) * kPanelOutputs * n_in) * size_of(format);
+  return static_cast<std::size_t>(panels_of(n_out) * panel_bytes(format, n_in));
 }
 
 void pack_rows(const void* rows, std::int64_t first, std::int64_t count, void* panels, WeightFormat format,
                std::int64_t n_out, std::int64_t n_in) {
   ASSAY_CHECK(first >= 0 && count >= 0 && first + count <= n_out && n_in >= 0);
+  ASSAY_CHECK(!is_scaled(format));
   ASSAY_CHECK(first % kPanelOutputs == 0 && (count % kPanelOutputs == 0 || first + count == n_out));
   if (format == WeightFormat::bf16) {
     pack_all<std::uint16_t>(rows, first, count, panels, format, n_in);
@@ -63,8 +124,46 @@ PackedMatrix pack(const void* rows, WeightFormat format, std::int64_t n_out, std
   return {panels, format, n_out, n_in};
 }
 
+PackedMatrix pack_mxfp4(const std::uint8_t* codes, const std::uint8_t* scales, std::int64_t n_out,
+                        std::int64_t n_in, void* panels) {
+  const std::int64_t n_groups = n_in / kMxfp4Inputs, stride = panel_bytes(WeightFormat::mxfp4, n_in);
+  std::memset(panels, 0, packed_bytes(WeightFormat::mxfp4, n_out, n_in));
+  for (std::int64_t o = 0; o < n_out; ++o) {
+    const std::int64_t j = o % kPanelOutputs;
+    auto* const panel = static_cast<std::uint8_t*>(panels) + o / kPanelOutputs * stride;
+    const int shift = j < kMxfp4Row ? 0 : 4;
+    for (std::int64_t g = 0; g < n_groups; ++g) panel[g * kMxfp4Group + j] = scales[o * n_groups + g];
+    for (std::int64_t k = 0; k < n_in; ++k) {
+      const unsigned both = codes[(o * n_in + k) / 2], code = k % 2 == 0 ? both & 15U : both >> 4;
+      std::uint8_t& to = panel[k / kMxfp4Inputs * kMxfp4Group + kPanelOutputs + k % kMxfp4Inputs * kMxfp4Row +
+                               j % kMxfp4Row];
+      to = static_cast<std::uint8_t>(to | code << shift);
+    }
+  }
+  return {panels, WeightFormat::mxfp4, n_out, n_in};
+}
+
+PackedMatrix pack_fp8(WeightFormat format, const std::uint8_t* codes, const float* scales, std::int64_t n_out,
+                      std::int64_t n_in, void* panels) {
+  ASSAY_CHECK(format == WeightFormat::e4m3 || format == WeightFormat::e5m2);
+  const std::int64_t n_groups = (n_in + kFp8Inputs - 1) / kFp8Inputs, stride = panel_bytes(format, n_in);
+  std::memset(panels, 0, packed_bytes(format, n_out, n_in));
+  for (std::int64_t o = 0; o < n_out; ++o) {
+    const std::int64_t j = o % kPanelOutputs;
+    auto* const panel = static_cast<std::uint8_t*>(panels) + o / kPanelOutputs * stride;
+    for (std::int64_t g = 0; g < n_groups; ++g)
+      std::memcpy(panel + g * kFp8Group + 4 * j, &scales[o * n_groups + g], sizeof(float));
+    for (std::int64_t k = 0; k < n_in; ++k) {
+      panel[k / kFp8Inputs * kFp8Group + kFp8Scales + k % kFp8Inputs * kPanelOutputs + j] =
+          codes[o * n_in + k];
+    }
+  }
+  return {panels, format, n_out, n_in};
+}
+
 float packed_weight(const PackedMatrix& w, std::int64_t output, std::int64_t input) {
   ASSAY_CHECK(output >= 0 && output < w.n_out && input >= 0 && input < w.n_in);
+  if (is_scaled(w.format)) return scaled_weight(w, output, input);
   const std::int64_t at =
       (output / kPanelOutputs * w.n_in + input) * kPanelOutputs + place(w.format, output % kPanelOutputs);
   return w.format == WeightFormat::bf16 ? bf16_to_f32(static_cast<const std::uint16_t*>(w.panels)[at])

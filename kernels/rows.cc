@@ -36,6 +36,21 @@ void silu_mul_halves(const Compute& c, const float* gate_up, std::int64_t n_rows
   });
 }
 
+void clamped_swiglu_halves(const Compute& c, SwigluClamp clamp, const float* gate_up, std::int64_t n_rows,
+                           std::int64_t n, float* y) {
+  ASSAY_CHECK(n >= 1);
+  ASSAY_CHECK(clamp.limit > 0);
+  for_rows(c.pool, n_rows, 4 * n, [&](std::int64_t i) {
+    const float* const row = gate_up + 2 * i * n;
+    c.kernels.clamped_swiglu(clamp, row, row + n, n, y + i * n);
+  });
+}
+
+void add_scaled(const Compute& c, float a, const float* x, std::int64_t n_rows, std::int64_t n, float* y) {
+  ASSAY_CHECK(n >= 1);
+  for_rows(c.pool, n_rows, n, [&](std::int64_t i) { c.kernels.add_scaled(a, x + i * n, n, y + i * n); });
+}
+
 void add(const Compute& c, const float* x, std::int64_t n_rows, std::int64_t n, float* y) {
   ASSAY_CHECK(n >= 1);
   for_rows(c.pool, n_rows, n, [&](std::int64_t i) { c.kernels.add(x + i * n, n, y + i * n); });

@@ -8,6 +8,7 @@
 #include "kernels/body_rows.h"
 #include "kernels/tile_scalar.h"
 #include "kernels/body_attention.h"
+#include "kernels/body_widen.h"
 #include "kernels/body_matmul.h"
 // clang-format on
 #include "kernels/tables.h"

@@ -57,6 +57,7 @@ constexpr std::string_view kHarmless[] = {"architectures",
                                           "cross_attention_hidden_size",
                                           "torchscript",
                                           "use_bfloat16",
+                                          "initial_context_length",
                                           "sep_token_id"};
 
 Status read_sizes(ConfigKeys& keys, ModelConfig& c) {
@@ -110,6 +111,13 @@ Status read_special_ids(ConfigKeys& keys, ModelConfig& c) {
 
 Status read_grouped(ConfigKeys& keys, const Family& family, ModelConfig& c) {
   const std::int64_t heads = c.num_attention_heads;
+  for (const auto& [stated, key] : {std::pair(family.states_kv_heads, "num_key_value_heads"),
+                                    std::pair(family.states_head_dim, "head_dim")}) {
+    if (stated && !keys.has(key)) {
+      return keys.refuse(Code::missing_field, key, "published codes fill in different numbers here",
+                         "an integer", "nothing");
+    }
+  }
   ASSAY_TRY(c.num_key_value_heads, keys.integer_or("num_key_value_heads", heads, 1, kMaxHeads));
   if (heads % c.num_key_value_heads != 0) {
     return keys.refuse(Code::bad_value, "num_key_value_heads", "queries cannot be shared out evenly",
@@ -123,6 +131,7 @@ Status read_grouped(ConfigKeys& keys, const Family& family, ModelConfig& c) {
   }
   if (c.head_dim == 0) c.head_dim = c.hidden_size / heads;
   c.qk_norm = family.qk_norm;
+  c.attention_sinks = family.attention_sinks;
   if (family.model_type == "olmoe") {
     ASSAY_TRY(c.clip_qkv, keys.number_or("clip_qkv", 0, 1e-6, 1e6));
   }
@@ -161,7 +170,8 @@ Status read_latent(ConfigKeys& keys, ModelConfig& c) {
 }
 
 Status read_biases(ConfigKeys& keys, const Family& family, ModelConfig& c) {
-  ASSAY_TRY(const bool bias, keys.boolean_or("attention_bias", family.qkv_bias_always));
+  ASSAY_TRY(const bool bias,
+            keys.boolean_or("attention_bias", family.qkv_bias_always || family.attention_bias_default));
   ASSAY_TRY(const bool qkv, keys.boolean_or("qkv_bias", bias));
   const bool fixed = !family.reads_attention_bias;
   if (fixed && (bias != family.qkv_bias_always || qkv != bias)) {
@@ -182,6 +192,17 @@ Status read_biases(ConfigKeys& keys, const Family& family, ModelConfig& c) {
   return {};
 }
 
+// GraniteMoeConfig: each is 1 where it is missing, the attention's too.
+Status read_multipliers(ConfigKeys& keys, const Family& family, ModelConfig& c) {
+  constexpr double kLeast = 1e-9, kMost = 1e9;  // Granite's lie between 0.01 and 12
+  if (!family.multipliers) return {};
+  ASSAY_TRY(c.embedding_multiplier, keys.number_or("embedding_multiplier", 1, kLeast, kMost));
+  ASSAY_TRY(c.residual_multiplier, keys.number_or("residual_multiplier", 1, kLeast, kMost));
+  ASSAY_TRY(c.attention_multiplier, keys.number_or("attention_multiplier", 1, kLeast, kMost));
+  ASSAY_TRY(c.logits_scaling, keys.number_or("logits_scaling", 1, kLeast, kMost));
+  return {};
+}
+
 Status read_attention(ConfigKeys& keys, const Family& family, ModelConfig& c) {
   c.attention = family.attention;
   ASSAY_TRY(c.num_attention_heads, keys.integer("num_attention_heads", 1, kMaxHeads));
@@ -198,10 +219,12 @@ Result<const Family*> known_family(const Json& config, std::string_view file) {
   ASSAY_TRY(const std::string type, json_string(config, "model_type", file));
   const Family* family = find_family(type);
   if (family) return family;
+  const std::string_view name = family_to_come(type);
   std::string known;
   for (const Family& f : families()) known += (known.empty() ? "" : ", ") + std::string(f.model_type);
   return Error{.code = Code::unsupported,
-               .message = "a model type that this version does not know",
+               .message = name.empty() ? "a model type that this version does not know"
+                                       : fmt::format("{} is not supported yet", name),
                .file = std::string(file),
                .field = "model_type",
                .expected = known,
@@ -244,6 +267,7 @@ Result<ModelConfig> parse_model_config(const Json& config, std::string_view file
   ASSAY_OK(read_sizes(keys, c));
   ASSAY_OK(read_special_ids(keys, c));
   ASSAY_OK(read_attention(keys, *family, c));
+  ASSAY_OK(read_multipliers(keys, *family, c));
   ASSAY_OK(read_rope(keys, *family, file, c));
   ASSAY_OK(read_experts(keys, *family, c));
   ASSAY_OK(read_windows(keys, *family, c));

@@ -19,7 +19,15 @@ enum class AttentionKind : std::uint8_t {
 enum class QkNorm : std::uint8_t { none, per_head, whole };  // Qwen3 per head, OLMoE over the whole width
 enum class RopeKind : std::uint8_t { plain, linear, llama3, yarn };
 enum class RopeLayout : std::uint8_t { halves, pairs };  // element j turns with j + d/2, or 2j with 2j + 1
-enum class Scoring : std::uint8_t { softmax, sigmoid };
+enum class Scoring : std::uint8_t {
+  softmax,
+  sigmoid,
+  softmax_of_chosen
+};  // softmax_of_chosen: logits choose, their soft-max over the chosen weighs (Granite, gpt-oss)
+enum class Activation : std::uint8_t {
+  silu,
+  clamped_swiglu
+};  // clamped: openai/gpt-oss torch/model.py swiglu
 enum class GroupScore : std::uint8_t { none, max, top2_sum };     // how an expert group is ranked
 enum class ClosedGroups : std::uint8_t { minus_infinity, zero };  // score of experts outside the open groups
 enum class MixingWeight : std::uint8_t { unbiased, biased };      // which score becomes the weight
@@ -35,6 +43,11 @@ enum class SoftmaxScale : std::uint8_t {
 enum class RopeGain : std::uint8_t { authors, transformers };     // factor on cos and sin under YaRN
 enum class LatentEps : std::uint8_t { fixed, rms_norm_eps };      // fixed: 1e-6 whatever rms_norm_eps says
 enum class ClipOrder : std::uint8_t { before_norm, after_norm };  // OLMoE clip_qkv
+enum class ExpertStorage : std::uint8_t {
+  per_expert,    // each expert's gate, up and down apart
+  input_output,  // all experts in input_linear (n_experts, 2 inner, hidden), gate rows first, and output_linear
+  interleaved    // gate_up_proj with gate and up in turn, down_proj, and a bias of each; MXFP4 or transposed
+};
 
 inline constexpr double kLatentNormEps = 1e-6;  // default of DeepSeek's RMSNorm class, which the latents use
 
@@ -70,7 +83,7 @@ struct LayerChoice {
 };
 
 struct QuantConfig {
-  std::string method;                           // "" where the configuration names none, "fp8"
+  std::string method;                           // "" where the configuration names none, "fp8", "mxfp4"
   std::int64_t block_rows = 0, block_cols = 0;  // 0: one scale a tensor
   bool ue8m0 = false;
 };
@@ -89,6 +102,7 @@ struct ModelConfig {
   std::int64_t q_lora_rank = 0, kv_lora_rank = 0, qk_nope_head_dim = 0, qk_rope_head_dim = 0,
                v_head_dim = 0;  // latent
   bool qkv_bias = false, o_bias = false, mlp_bias = false;
+  bool attention_sinks = false;  // a logit per head that takes part in the soft-max and has no value
   QkNorm qk_norm = QkNorm::none;
   double clip_qkv = 0;  // 0: none
   ClipOrder clip_order = ClipOrder::before_norm;
@@ -96,9 +110,17 @@ struct ModelConfig {
   SoftmaxScale softmax_scale = SoftmaxScale::plain;
   RopeConfig rope;
 
+  // Granite: on the embeddings, in place of 1 / sqrt(key_dim), on what a block adds, and dividing the logits.
+  double embedding_multiplier = 1, residual_multiplier = 1, logits_scaling = 1;
+  double attention_multiplier = 0;  // 0: 1 / sqrt(key_dim)
+
   RouterConfig router;
   std::int64_t moe_intermediate_size = 0, shared_intermediate_size = 0;  // shared 0: no shared expert
-  bool shared_gate = false;                   // Qwen2-MoE: sigmoid gate on the shared expert
+  bool shared_gate = false;  // Qwen2-MoE: sigmoid gate on the shared expert
+  ExpertStorage expert_storage = ExpertStorage::per_expert;
+  bool router_bias = false, expert_bias = false;
+  Activation activation = Activation::silu;
+  double swiglu_alpha = 1.702, swiglu_limit = 7;  // of clamped_swiglu
   std::int64_t num_nextn_predict_layers = 0;  // MTP modules stored after the layers; logits do not use them
   std::int64_t window_split = 0;              // max_window_layers where it decides which layers slide, else 0
   std::vector<LayerChoice> layers;            // (num_hidden_layers)

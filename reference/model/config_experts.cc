@@ -47,6 +47,33 @@ Status read_flat(ConfigKeys& keys, const std::string& n_key, bool normalised, Mo
   return {};
 }
 
+// GraniteMoeMoE and openai/gpt-oss torch/model.py: the logits choose, the soft-max over the chosen ones weighs.
+Status read_granite(ConfigKeys& keys, const Family& family, ModelConfig& c) {
+  constexpr std::int64_t kMaxShared = kMaxInner;
+  ASSAY_OK(read_flat(keys, "num_local_experts", false, c));
+  c.router.scoring = Scoring::softmax_of_chosen;
+  ASSAY_TRY(c.shared_intermediate_size,
+            keys.integer_or("shared_intermediate_size", 0, 0, family.shared_name.empty() ? 0 : kMaxShared));
+  return {};
+}
+
+Status read_gpt_oss(ConfigKeys& keys, ModelConfig& c) {
+  ASSAY_OK(read_flat(keys, "num_local_experts", false, c));
+  ASSAY_TRY(const std::int64_t other,
+            keys.integer_or("experts_per_token", c.router.n_chosen, 1, kMaxConfigExperts));
+  if (other != c.router.n_chosen) {
+    return keys.refuse(Code::bad_value, "experts_per_token",
+                       "the two names of the number of chosen experts differ",
+                       std::to_string(c.router.n_chosen), std::to_string(other));
+  }
+  c.router.scoring = Scoring::softmax_of_chosen;
+  c.router_bias = c.expert_bias = true;
+  c.activation = Activation::clamped_swiglu;
+  ASSAY_TRY(c.swiglu_alpha, keys.number_or("swiglu_alpha", c.swiglu_alpha, 1e-3, 1e3));
+  ASSAY_TRY(c.swiglu_limit, keys.number_or("swiglu_limit", c.swiglu_limit, 1e-3, 1e6));
+  return {};
+}
+
 Status check_groups(const ConfigKeys& keys, bool top2, const RouterConfig& r) {
   if (r.n_experts % r.n_groups != 0) {
     return keys.refuse(Code::bad_value, "n_group", "experts cannot be grouped evenly",
@@ -92,6 +119,12 @@ Status read_deepseek_router(ConfigKeys& keys, bool v3, RouterConfig& r) {
   r.correction_bias = v3;
   r.closed_groups = v3 ? ClosedGroups::minus_infinity : ClosedGroups::zero;
   r.epsilon = 1e-20;
+  for (const char* key : {"n_group", "topk_group", "norm_topk_prob", "routed_scaling_factor"}) {
+    if (!v3 || keys.has(key))
+      continue;  // DeepSeek's configuration class and that of transformers fill in different ones
+    return keys.refuse(Code::missing_field, key, "published codes fill in different numbers here", "a value",
+                       "nothing");
+  }
   ASSAY_TRY(r.scaling_factor, keys.number_or("routed_scaling_factor", 1.0, -1e6, 1e6));
   ASSAY_TRY(const bool normalised, keys.boolean_or("norm_topk_prob", v3));
   if (normalised) r.topk_norm = v3 ? TopkNorm::sum : TopkNorm::sum_unscaled;
@@ -117,6 +150,7 @@ Status read_deepseek(ConfigKeys& keys, const Family& family, ModelConfig& c) {
 
 Status read_experts(ConfigKeys& keys, const Family& family, ModelConfig& c) {
   c.layers.assign(static_cast<std::size_t>(c.num_hidden_layers), LayerChoice{});
+  c.expert_storage = family.expert_storage;
   switch (family.moe) {
     case MoeStyle::dense:
       return {};
@@ -126,6 +160,10 @@ Status read_experts(ConfigKeys& keys, const Family& family, ModelConfig& c) {
       return read_qwen(keys, family, c);
     case MoeStyle::deepseek:
       return read_deepseek(keys, family, c);
+    case MoeStyle::granite:
+      return read_granite(keys, family, c);
+    case MoeStyle::gpt_oss:
+      return read_gpt_oss(keys, c);
     case MoeStyle::olmoe: {
       ASSAY_TRY(const bool normalised, keys.boolean_or("norm_topk_prob", false));
       return read_flat(keys, "num_experts", normalised, c);
@@ -148,8 +186,26 @@ Status check_layer_types(ConfigKeys& keys, const ModelConfig& c) {
                      dump_json(*list).substr(0, 80));
 }
 
+// Layers that slide where the configuration lists them: those that `layer_types` names, without it every other one.
+Status apply_listed_windows(ConfigKeys& keys, ModelConfig& c) {
+  ASSAY_TRY(const std::int64_t window, keys.integer("sliding_window", 1, std::int64_t{1} << 40));
+  const Json* list = keys.find("layer_types");
+  for (std::size_t i = 0; i < c.layers.size(); ++i) {
+    const bool listed =
+        list && list->is_array() && i < list->size();  // check_layer_types refuses a wrong list
+    const bool slides = listed ? (*list)[i] == "sliding_attention" : i % 2 == 0;
+    c.layers[i].window = slides ? window : 0;
+  }
+  return {};
+}
+
 Status apply_windows(ConfigKeys& keys, const Family& family, ModelConfig& c) {
   if (family.window == WindowRule::none) return {};
+  if (family.states_window && !keys.mentions("sliding_window")) {
+    return keys.refuse(Code::missing_field, "sliding_window",
+                       "published codes fill in different numbers here", "an integer or null", "nothing");
+  }
+  if (family.window == WindowRule::listed) return apply_listed_windows(keys, c);
   const bool switched = family.window != WindowRule::all_layers || family.moe == MoeStyle::qwen;
   ASSAY_TRY(const std::int64_t window, keys.integer_or("sliding_window", 0, 1, std::int64_t{1} << 40));
   ASSAY_TRY(const bool on, keys.boolean_or("use_sliding_window", !switched));
@@ -199,6 +255,21 @@ Status read_block_size(ConfigKeys& keys, QuantConfig& quant) {
   return {};
 }
 
+// MXFP4 is how the experts of gpt-oss are published; all else stays as it is.
+Status read_mxfp4(ConfigKeys& q, const ModelConfig& c) {
+  if (c.expert_storage != ExpertStorage::interleaved) {
+    return q.refuse(Code::unsupported, "quant_method", "this family is not published so", "fp8", "mxfp4");
+  }
+  constexpr std::int64_t kBlock = 32;  // OCP Microscaling Formats 1.0: inputs that share a scale
+  if (c.hidden_size % kBlock != 0 || c.moe_intermediate_size % kBlock != 0) {
+    return q.refuse(Code::bad_value, "quant_method", "MXFP4 needs inputs in blocks of 32",
+                    "hidden_size and intermediate_size divisible by 32",
+                    fmt::format("{} and {}", c.hidden_size, c.moe_intermediate_size));
+  }
+  static constexpr std::string_view kHarmless[] = {"modules_to_not_convert", "dequantize"};
+  return q.refuse_rest(kHarmless);
+}
+
 }  // namespace
 
 Status read_quantisation(ConfigKeys& keys, std::string_view file, ModelConfig& c) {
@@ -209,11 +280,15 @@ Status read_quantisation(ConfigKeys& keys, std::string_view file, ModelConfig& c
                        "an object", object->type_name());
   }
   ConfigKeys q(*object, file, "quantization_config.");
+  ASSAY_TRY(c.quant.method, q.text_or("quant_method", ""));
+  if (c.quant.method.empty())
+    return q.refuse(Code::missing_field, "quant_method", "the quantisation has no name", "fp8 or mxfp4",
+                    "nothing");
+  if (c.quant.method == "mxfp4") return read_mxfp4(q, c);
   ASSAY_OK(only_value(q, "quant_method", "fp8", "a quantisation that this version does not know"));
-  if (!q.has("quant_method"))
-    return q.refuse(Code::missing_field, "quant_method", "the quantisation has no name", "fp8", "nothing");
-  c.quant.method = "fp8";
-  ASSAY_OK(only_value(q, "fmt", "e4m3", "a number format that is not known here"));
+  ASSAY_TRY(const std::string fmt, q.text_or("fmt", "e4m3"));
+  if (fmt != "e4m3" && fmt != "e5m2")  // what a matrix is stored in, its own format says
+    return q.refuse(Code::unsupported, "fmt", "a number format that is not known here", "e4m3 or e5m2", fmt);
   c.quant.ue8m0 = q.has("scale_fmt");
   ASSAY_OK(only_value(q, "scale_fmt", "ue8m0", "a scale format that is not known here"));
   ASSAY_OK(read_block_size(q, c.quant));

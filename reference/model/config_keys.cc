@@ -23,6 +23,8 @@ const Json* ConfigKeys::find(const std::string& key) {
   return it == object_.end() || it->is_null() ? nullptr : &*it;
 }
 
+bool ConfigKeys::mentions(const std::string& key) const { return object_.contains(key); }
+
 bool ConfigKeys::has(const std::string& key) { return find(key) != nullptr; }
 
 Error ConfigKeys::refuse(Code code, const std::string& key, std::string message, std::string expected,

@@ -19,6 +19,7 @@ class ConfigKeys {
 
   // Null counts as absent. Each call marks the key as taken.
   bool has(const std::string& key);
+  bool mentions(const std::string& key) const;  // also with null, which says "none" where absent says nothing
   const Json* find(const std::string& key);
   Result<std::int64_t> integer(const std::string& key, std::int64_t low, std::int64_t high);
   Result<std::int64_t> integer_or(const std::string& key, std::int64_t fallback, std::int64_t low,

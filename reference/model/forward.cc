@@ -42,7 +42,9 @@ RouterSpec router_spec(const RouterConfig& r, const std::vector<float>& correcti
   spec.top_k = static_cast<std::int32_t>(r.n_chosen);
   spec.n_groups = static_cast<std::int32_t>(r.n_groups);
   spec.top_groups = static_cast<std::int32_t>(r.n_open_groups);
-  spec.score = r.scoring == Scoring::sigmoid ? RouterScore::sigmoid : RouterScore::softmax;
+  spec.score = r.scoring == Scoring::sigmoid             ? RouterScore::sigmoid
+               : r.scoring == Scoring::softmax_of_chosen ? RouterScore::softmax_of_chosen
+                                                         : RouterScore::softmax;
   spec.groups = r.group_score == GroupScore::top2_sum ? GroupRule::top2_sum
                 : r.group_score == GroupScore::max    ? GroupRule::maximum
                                                       : GroupRule::none;
@@ -99,6 +101,9 @@ Status Forward::embed(const Batch& batch) {
                            std::span(x + row * width, static_cast<std::size_t>(width)), Recipe::dequant_f32,
                            block_size_of(config_)));
   }
+  if (config_.embedding_multiplier == 1) return {};
+  const auto multiplier = static_cast<float>(config_.embedding_multiplier);
+  for (std::int64_t i = 0; i < n_ * width; ++i) x[i] *= multiplier;
   return {};
 }
 
@@ -234,7 +239,7 @@ void Forward::store(const Batch& batch) {
   });
 }
 
-void Forward::attend(const Batch& batch, std::int64_t window) {
+void Forward::attend(const Batch& batch, const PackedLayer& layer, std::int64_t window) {
   const bool latent = config_.attention == AttentionKind::latent;
   const float* q = latent ? q_.data() : inputs_.data();
   const std::int64_t q_stride =
@@ -253,7 +258,9 @@ void Forward::attend(const Batch& batch, std::int64_t window) {
                           .end_key = end});
     }
   }
-  assay::attention(compute_, shape_, queries_.data(), static_cast<std::int64_t>(queries_.size()));
+  AttentionShape shape = shape_;
+  shape.sinks = layer.sinks.empty() ? nullptr : layer.sinks.data();
+  assay::attention(compute_, shape, queries_.data(), static_cast<std::int64_t>(queries_.size()));
 }
 
 void Forward::attention(const Batch& batch, const PackedLayer& layer, std::int64_t window) {
@@ -261,16 +268,28 @@ void Forward::attention(const Batch& batch, const PackedLayer& layer, std::int64
            static_cast<float>(config_.rms_norm_eps), normed_.data());
   config_.attention == AttentionKind::latent ? project_latent(layer) : project_grouped(layer);
   store(batch);
-  attend(batch, window);
+  attend(batch, layer, window);
   linear(layer.o, context_.data(), layer.o.matrix.n_in, out_.data());
-  add(compute_, out_.data(), n_, config_.hidden_size, x_.data());
+  add_residual();
+}
+
+// What a block gives, out_, joins the hidden state.
+void Forward::add_residual() {
+  add_scaled(compute_, static_cast<float>(config_.residual_multiplier), out_.data(), n_, config_.hidden_size,
+             x_.data());
+}
+
+void Forward::activate(const float* gate_up, std::int64_t n_rows, std::int64_t inner, float* y) {
+  if (config_.activation == Activation::silu) return silu_mul_halves(compute_, gate_up, n_rows, inner, y);
+  const SwigluClamp clamp{static_cast<float>(config_.swiglu_alpha), static_cast<float>(config_.swiglu_limit)};
+  clamped_swiglu_halves(compute_, clamp, gate_up, n_rows, inner, y);
 }
 
 void Forward::mlp(const PackedMlp& weights, std::int64_t inner, float* y) {
   float* gate_up = at_least(gate_up_, n_, 2 * inner);
   linear(weights.gate_up, normed_.data(), config_.hidden_size, gate_up);
   float* h = at_least(inner_, n_, inner);
-  silu_mul_halves(compute_, gate_up, n_, inner, h);
+  activate(gate_up, n_, inner, h);
   linear(weights.down, h, inner, y);
 }
 
@@ -328,9 +347,20 @@ void Forward::run_experts(const PackedLayer& layer, const std::int32_t* experts,
                     .y = out + first * hidden,
                     .y_stride = hidden});
   }
+  // The bias of the expert that a slot belongs to, on each of its rows (n_slots, width).
+  const auto add_biases = [&](PackedLinear PackedMlp::*part, std::int64_t width, float* y) {
+    if (!config_.expert_bias) return;
+    for_rows(compute_.pool, n_slots, [&](std::int64_t slot) {
+      const auto after = std::upper_bound(begin.begin(), begin.end(), static_cast<std::int32_t>(slot));
+      const PackedMlp& expert = layer.experts[static_cast<std::size_t>(after - begin.begin()) - 1];
+      compute_.kernels.add((expert.*part).bias.data(), width, y + slot * width);
+    });
+  };
   matmul_group(compute_, up.data(), static_cast<std::int64_t>(up.size()));
-  silu_mul_halves(compute_, gate_up, n_slots, inner, h);
+  add_biases(&PackedMlp::gate_up, 2 * inner, gate_up);
+  activate(gate_up, n_slots, inner, h);
   matmul_group(compute_, down.data(), static_cast<std::int64_t>(down.size()));
+  add_biases(&PackedMlp::down, hidden, out);
   combine_experts(compute_, out, slots_.data(), weights, n_, r.n_chosen, hidden, out_.data());
 }
 
@@ -375,7 +405,7 @@ Status Forward::run(const Batch& batch, const PageStore& pages) {
              static_cast<float>(config_.rms_norm_eps), normed_.data());
     config_.layers[i].is_moe ? mixture(batch, layer, moe_layer++)
                              : mlp(layer.dense, config_.intermediate_size, out_.data());
-    add(compute_, out_.data(), n_, hidden, x_.data());
+    add_residual();
   }
   ASSAY_CHECK(moe_layer == moe_layers);
   return {};
@@ -396,6 +426,12 @@ void Forward::head(std::span<const std::int32_t> rows, const LogitSink& sink) {
     rms_norm(compute_, x, weights_.norm.data(), n, hidden, static_cast<float>(config_.rms_norm_eps), x);
     float* logits = at_least(logits_, n, vocab);
     matmul(compute_, weights_.head.matrix, x, n, logits);
+    if (config_.logits_scaling != 1) {
+      const auto scaling = static_cast<float>(config_.logits_scaling);
+      for_rows(compute_.pool, n, [&](std::int64_t row) {
+        for (std::int64_t i = row * vocab; i < (row + 1) * vocab; ++i) logits[i] /= scaling;
+      });
+    }
     sink(first, n, logits);
   }
 }

@@ -44,8 +44,11 @@ class Forward {
   void project_grouped(const PackedLayer& layer);
   void store(const Batch& batch);
   void store_row(std::int64_t row, float* page, std::int64_t slot, float* scratch) const;
-  void attend(const Batch& batch, std::int64_t window);
+  void attend(const Batch& batch, const PackedLayer& layer, std::int64_t window);
   void attention(const Batch& batch, const PackedLayer& layer, std::int64_t window);
+  void add_residual();
+  void activate(const float* gate_up /* (n_rows, 2 inner) */, std::int64_t n_rows, std::int64_t inner,
+                float* y);
   void mlp(const PackedMlp& weights, std::int64_t inner, float* y);
   void choose_experts(const Batch& batch, const PackedLayer& layer, std::int64_t moe_layer);
   void run_experts(const PackedLayer& layer, const std::int32_t* experts, const float* weights);

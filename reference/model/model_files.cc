@@ -38,11 +38,34 @@ Result<ModelFiles> open_model(const std::string& path) {
   return ModelFiles{std::move(config), std::move(checkpoint)};
 }
 
+Status check_stored(const Checkpoint& checkpoint, const TensorSpec& spec) {
+  ASSAY_TRY(const TensorView* view, checkpoint.need(spec.name, spec.shape));
+  const bool bytes = spec.store != TensorStore::numbers;
+  if (bytes ? view->format != Format::U8 : !is_number_format(view->format)) {
+    return Error{.code = Code::bad_dtype,
+                 .message = "a weight is stored in a format that holds no weights",
+                 .file = checkpoint.file_of(*view),
+                 .offset = view->offset,
+                 .field = spec.name,
+                 .expected = bytes ? "U8" : "F32, BF16, F16, F64 or FP8 with scales",
+                 .got = std::string(name_of(view->format))};
+  }
+  if (!is_fp8_matrix(view->format) || checkpoint.find(scale_name(checkpoint, spec.name)) != nullptr)
+    return {};
+  return Error{.code = Code::missing_tensor,
+               .message = "an FP8 matrix has no scales",
+               .file = checkpoint.file_of(*view),
+               .offset = view->offset,
+               .field = scale_name(checkpoint, spec.name),
+               .expected = "F32 or F8_E8M0 scales",
+               .got = "nothing"};
+}
+
 Status check_tensors(const Checkpoint& checkpoint, const ModelConfig& config) {
   std::set<std::string_view> known;
   const std::vector<TensorSpec> specs = tensors_of(config);
   for (const TensorSpec& spec : specs) {
-    ASSAY_OK(checkpoint.need(spec.name, spec.shape));
+    ASSAY_OK(check_stored(checkpoint, spec));
     known.insert(spec.name);
   }
   for (const TensorView& view : checkpoint.tensors()) {
@@ -84,7 +107,7 @@ Status check_ids(const ModelConfig& config, std::span<const std::int32_t> ids, s
 
 BlockSize block_size_of(const ModelConfig& config) {
   return config.quant.block_rows > 0 ? BlockSize{config.quant.block_rows, config.quant.block_cols}
-                                     : BlockSize{};
+                                     : BlockSize{.stated = false};
 }
 
 }  // namespace assay

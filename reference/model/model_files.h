@@ -4,6 +4,7 @@
 
 #include "base/result.h"
 #include "reference/model/config.h"
+#include "reference/model/tensors.h"
 #include "reference/weights/checkpoint.h"
 #include "reference/weights/dequant.h"
 
@@ -16,6 +17,9 @@ struct ModelFiles {
 
 // `path`: a folder, or a .safetensors file with config.json beside it. Reads headers only.
 Result<ModelFiles> open_model(const std::string& path);
+
+// A tensor that the configuration asks for: there, of that shape, in a format that can be read, FP8 with its scales.
+Status check_stored(const Checkpoint& checkpoint, const TensorSpec& spec);
 
 // Every tensor that the configuration asks for is there with its shape, and none that it does not explain: a
 // bias that nobody adds would change numbers. MTP modules, rotary buffers and the head of a tied model may

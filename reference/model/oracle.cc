@@ -18,16 +18,21 @@ using namespace oracle;
 
 struct Mlp {
   Linear gate, up, down;
-  Row operator()(const Row& x) const {
+  Row operator()(const ModelConfig& c, const Row& x) const {
     Row inner = gate(x);
     const Row u = up(x);
-    for (std::size_t i = 0; i < inner.size(); ++i) inner[i] = silu(inner[i]) * u[i];
+    const bool clamped = c.activation == Activation::clamped_swiglu;
+    for (std::size_t i = 0; i < inner.size(); ++i) {
+      inner[i] =
+          clamped ? clamped_swiglu(inner[i], u[i], c.swiglu_alpha, c.swiglu_limit) : silu(inner[i]) * u[i];
+    }
     return down(inner);
   }
 };
 
 struct Layer {
   Row input_norm, post_norm, q_norm, k_norm, q_a_norm, kv_a_norm;
+  Row sinks;                    // (heads) or empty
   Linear q, k, v, o;            // grouped; latent: q without low rank, and o
   Linear q_a, q_b, kv_a, kv_b;  // latent
   Mlp dense, shared;
@@ -51,16 +56,23 @@ struct Loader {
   }
   Status linear(const std::string& name, std::int64_t n_out, std::int64_t n_in, bool bias,
                 Linear& out) const {
-    const std::int64_t shape[] = {n_out, n_in};
-    ASSAY_TRY(const Row rows, load_f64(checkpoint, name + ".weight", shape, recipe, block));
-    out = {.n_out = n_out, .n_in = n_in, .columns = Row(rows.size()), .bias = {}};
-    const auto height = static_cast<std::size_t>(n_out), width = static_cast<std::size_t>(n_in);
+    return linear(linear_ref(name, n_out, n_in, bias), out);
+  }
+  Status linear(const LinearRef& ref, Linear& out) const {
+    ASSAY_TRY(const Row rows, load_weight_f64(checkpoint, ref.weight, recipe, block));
+    out = {.n_out = ref.weight.n_out, .n_in = ref.weight.n_in, .columns = Row(rows.size()), .bias = {}};
+    const auto height = static_cast<std::size_t>(out.n_out), width = static_cast<std::size_t>(out.n_in);
     for (std::size_t o = 0; o < height; ++o) {
       for (std::size_t k = 0; k < width; ++k) out.columns[k * height + o] = rows[o * width + k];
     }
-    if (!bias) return {};
-    ASSAY_TRY(out.bias, row(name + ".bias", n_out));
+    if (!ref.has_bias()) return {};
+    ASSAY_TRY(out.bias, load_weight_f64(checkpoint, ref.bias, recipe, block));
     return {};
+  }
+  Status mlp(const MlpRef& ref, Mlp& out) const {
+    ASSAY_OK(linear(ref.gate, out.gate));
+    ASSAY_OK(linear(ref.up, out.up));
+    return linear(ref.down, out.down);
   }
 };
 
@@ -85,34 +97,31 @@ Status load_attention(const Loader& from, const ModelConfig& c, const std::strin
   ASSAY_OK(from.linear(p + ".q_proj", q, hidden, c.qkv_bias, l.q));
   ASSAY_OK(from.linear(p + ".k_proj", kv, hidden, c.qkv_bias, l.k));
   ASSAY_OK(from.linear(p + ".v_proj", kv, hidden, c.qkv_bias, l.v));
+  if (c.attention_sinks) {
+    ASSAY_TRY(l.sinks, from.row(p + ".sinks", heads));
+  }
   if (c.qk_norm == QkNorm::none) return {};
   const bool whole = c.qk_norm == QkNorm::whole;
   ASSAY_OK(from.norm(p + ".q_norm", whole ? q : c.head_dim, l.q_norm));
   return from.norm(p + ".k_norm", whole ? kv : c.head_dim, l.k_norm);
 }
 
-Status load_mlp(const Loader& from, const std::string& p, std::int64_t hidden, std::int64_t inner, bool bias,
-                std::string_view gate, std::string_view up, std::string_view down, Mlp& out) {
-  ASSAY_OK(from.linear(fmt::format("{}.{}", p, gate), inner, hidden, bias, out.gate));
-  ASSAY_OK(from.linear(fmt::format("{}.{}", p, up), inner, hidden, bias, out.up));
-  return from.linear(fmt::format("{}.{}", p, down), hidden, inner, bias, out.down);
-}
-
 Status load_experts(const Loader& from, const ModelConfig& c, const Family& f, std::int64_t layer, Layer& l) {
   const std::string p = fmt::format("model.layers.{}.{}", layer, f.moe_block);
-  ASSAY_OK(from.linear(p + ".gate", c.router.n_experts, c.hidden_size, false, l.router));
+  ASSAY_OK(from.linear(router_ref(c, layer), l.router));
   if (c.router.correction_bias) {
-    ASSAY_TRY(l.correction, from.row(p + ".gate.e_score_correction_bias", c.router.n_experts));
+    // The authors' parameter is f32 (DeepSeek-V3 inference/model.py Gate), whatever it is stored in.
+    const std::int64_t shape[] = {c.router.n_experts};
+    ASSAY_TRY(const std::vector<float> narrow,
+              load_f32(from.checkpoint, p + ".gate.e_score_correction_bias", shape, from.recipe, from.block));
+    l.correction.assign(narrow.begin(), narrow.end());
   }
   l.experts.resize(static_cast<std::size_t>(c.router.n_experts));
-  for (std::size_t e = 0; e < l.experts.size(); ++e) {
-    ASSAY_OK(load_mlp(from, fmt::format("{}.experts.{}", p, e), c.hidden_size, c.moe_intermediate_size, false,
-                      f.gate_name, f.up_name, f.down_name, l.experts[e]));
-  }
+  for (std::size_t e = 0; e < l.experts.size(); ++e)
+    ASSAY_OK(from.mlp(expert_ref(c, layer, static_cast<std::int64_t>(e)), l.experts[e]));
   if (c.shared_gate) ASSAY_OK(from.linear(p + ".shared_expert_gate", 1, c.hidden_size, false, l.shared_gate));
   if (c.shared_intermediate_size == 0) return {};
-  return load_mlp(from, fmt::format("{}.{}", p, f.shared_name), c.hidden_size, c.shared_intermediate_size,
-                  false, "gate_proj", "up_proj", "down_proj", l.shared);
+  return from.mlp(shared_ref(c, layer), l.shared);
 }
 
 Result<Layer> load_layer(const Loader& from, const ModelConfig& c, const Family& family, std::int64_t i) {
@@ -124,8 +133,7 @@ Result<Layer> load_layer(const Loader& from, const ModelConfig& c, const Family&
   if (c.layers[static_cast<std::size_t>(i)].is_moe) {
     ASSAY_OK(load_experts(from, c, family, i, l));
   } else {
-    ASSAY_OK(load_mlp(from, p + ".mlp", c.hidden_size, c.intermediate_size, c.mlp_bias, "gate_proj",
-                      "up_proj", "down_proj", l.dense));
+    ASSAY_OK(from.mlp(dense_ref(c, i), l.dense));
   }
   return l;
 }
@@ -193,9 +201,10 @@ Projected project_grouped(const ModelConfig& c, const Layer& l, const Row& x, Po
   return out;
 }
 
-// What token t reads: for each head the soft-max over the visible keys, then the sum of their values.
-Row attend(const ModelConfig& c, const std::vector<Projected>& all, std::size_t t, std::int64_t window,
-           double scale) {
+// What token t reads: for each head the soft-max over the visible keys (and the head's sink, which has no value), then
+// the sum of their values.
+Row attend(const ModelConfig& c, const std::vector<Projected>& all, const Row& sinks, std::size_t t,
+           std::int64_t window, double scale) {
   const auto dk = static_cast<std::size_t>(c.key_dim()), dv = static_cast<std::size_t>(c.value_dim());
   const auto heads = static_cast<std::size_t>(c.num_attention_heads),
              share = heads / static_cast<std::size_t>(c.num_key_value_heads);
@@ -209,6 +218,7 @@ Row attend(const ModelConfig& c, const std::vector<Projected>& all, std::size_t 
       for (std::size_t i = 0; i < dk; ++i) dot += all[t].q[h * dk + i] * all[j].k[h / share * dk + i];
       scores.push_back(dot * scale);
     }
+    if (!sinks.empty()) scores.push_back(sinks[h]);
     const Row p = softmax(scores);
     for (std::size_t j = first; j <= t; ++j) {
       for (std::size_t i = 0; i < dv; ++i) out[h * dv + i] += p[j - first] * all[j].v[h / share * dv + i];
@@ -220,19 +230,20 @@ Row attend(const ModelConfig& c, const std::vector<Projected>& all, std::size_t 
 Row mixture(const ModelConfig& c, const Layer& l, const Row& x, const Routing& routing) {
   Row y(x.size(), 0.0);
   for (std::size_t i = 0; i < routing.experts.size(); ++i) {
-    const Row e = l.experts[static_cast<std::size_t>(routing.experts[i])](x);
+    const Row e = l.experts[static_cast<std::size_t>(routing.experts[i])](c, x);
     for (std::size_t d = 0; d < y.size(); ++d) y[d] += routing.weights[i] * e[d];
   }
   if (c.shared_intermediate_size == 0) return y;
-  const Row s = l.shared(x);
+  const Row s = l.shared(c, x);
   const double gate = c.shared_gate ? sigmoid(l.shared_gate(x)[0]) : 1.0;
   for (std::size_t d = 0; d < y.size(); ++d) y[d] += gate * s[d];
   return y;
 }
 
-void add_to(Row& x, const Row& y) {
+// x + residual_multiplier * y
+void add_to(const ModelConfig& c, Row& x, const Row& y) {
   ASSAY_CHECK(x.size() == y.size());
-  for (std::size_t i = 0; i < x.size(); ++i) x[i] += y[i];
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] += c.residual_multiplier * y[i];
 }
 
 void record(RouterTrace* trace, std::int64_t moe_layer, std::size_t token, const Routing& routing) {
@@ -270,7 +281,8 @@ struct Oracle::Weights {
     for (const std::int32_t id : ids) {
       ASSAY_CHECK(id >= 0 && id < config.vocab_size);
       const auto begin = embedding.begin() + id * width;
-      x.emplace_back(begin, begin + width);
+      Row& row = x.emplace_back(begin, begin + width);
+      for (double& each : row) each *= config.embedding_multiplier;
     }
     return x;
   }
@@ -286,7 +298,8 @@ struct Oracle::Weights {
       all.push_back(project(config, l, normed, at));
     }
     const double scale = attention_scale(config);
-    for (std::size_t t = 0; t < x.size(); ++t) add_to(x[t], l.o(attend(config, all, t, window, scale)));
+    for (std::size_t t = 0; t < x.size(); ++t)
+      add_to(config, x[t], l.o(attend(config, all, l.sinks, t, window, scale)));
   }
 
   void feed_forward(const Layer& l, std::int64_t moe_layer, const ForcedExperts* forced, RouterTrace* trace,
@@ -294,13 +307,13 @@ struct Oracle::Weights {
     for (std::size_t t = 0; t < x.size(); ++t) {
       const Row normed = rms_norm(x[t], l.post_norm, config.rms_norm_eps);
       if (moe_layer < 0) {
-        add_to(x[t], l.dense(normed));
+        add_to(config, x[t], l.dense(config, normed));
         continue;
       }
       const Routing routing =
           route(config.router, l.router(normed), l.correction, forced_row(forced, moe_layer, t));
       record(trace, moe_layer, t, routing);
-      add_to(x[t], mixture(config, l, normed, routing));
+      add_to(config, x[t], mixture(config, l, normed, routing));
     }
   }
 };
@@ -355,7 +368,8 @@ std::vector<double> Oracle::logits(std::span<const std::int32_t> ids, const Forc
   std::vector<double> out;
   out.reserve(ids.size() * static_cast<std::size_t>(c.vocab_size));
   for (const Row& row : x) {
-    const Row logits = w.head(rms_norm(row, w.norm, c.rms_norm_eps));
+    Row logits = w.head(rms_norm(row, w.norm, c.rms_norm_eps));
+    for (double& each : logits) each /= c.logits_scaling;
     out.insert(out.end(), logits.begin(), logits.end());
   }
   return out;

@@ -80,6 +80,10 @@ Row Linear::operator()(const Row& x) const {
 
 double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 double silu(double x) { return x * sigmoid(x); }
+double clamped_swiglu(double gate, double up, double alpha, double limit) {
+  const double g = gate > limit ? limit : gate, u = up > limit ? limit : up < -limit ? -limit : up;
+  return (u + 1) * g * sigmoid(alpha * g);
+}
 
 Row softmax(const Row& x) {
   const double largest = *std::max_element(x.begin(), x.end());
@@ -116,9 +120,9 @@ Routing route(const RouterConfig& router, const Row& logits, const Row& bias,
               std::span<const std::int32_t> forced) {
   ASSAY_CHECK(static_cast<std::int64_t>(logits.size()) == router.n_experts);
   Routing out{.experts = {}, .weights = {}, .scores = {}, .margin = kInfinity};
-  if (router.scoring == Scoring::softmax) {
-    out.scores = softmax(logits);
-  } else {
+  if (router.scoring == Scoring::softmax) out.scores = softmax(logits);
+  if (router.scoring == Scoring::softmax_of_chosen) out.scores = logits;
+  if (router.scoring == Scoring::sigmoid) {
     for (const double each : logits) out.scores.push_back(sigmoid(each));
   }
   Row choice = out.scores;
@@ -133,6 +137,7 @@ Routing route(const RouterConfig& router, const Row& logits, const Row& bias,
     const auto i = static_cast<std::size_t>(e);
     out.weights.push_back(router.mixing_weight == MixingWeight::biased ? choice[i] : out.scores[i]);
   }
+  if (router.scoring == Scoring::softmax_of_chosen) out.weights = softmax(out.weights);
   normalise(router, out.weights);
   return out;
 }

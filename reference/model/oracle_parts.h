@@ -21,6 +21,8 @@ struct Linear {  // y = W x + b
 
 double sigmoid(double x);
 double silu(double x);
+// openai/gpt-oss torch/model.py swiglu: the gate is clamped above, up on both sides; (up + 1) * gate * sigmoid(alpha gate).
+double clamped_swiglu(double gate, double up, double alpha, double limit);
 Row softmax(const Row& x);
 Row rms_norm(std::span<const double> x, const Row& weight, double eps);  // x / sqrt(mean(x²) + eps) * weight
 

@@ -3,19 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
+#include <optional>
+#include <type_traits>
 
 #include "reference/model/families.h"
 #include "reference/model/tensors.h"
+#include "reference/weights/mxfp4.h"
 
 namespace assay {
 namespace {
-
-struct Part {  // a matrix to be packed with others: name without ".weight", outputs
-  std::string name;
-  std::int64_t n_out;
-  bool bias = false;
-};
 
 class Packer {
  public:
@@ -32,67 +28,155 @@ class Packer {
     return {};
   }
 
-  Status linear(const std::vector<Part>& parts, std::int64_t n_in, PackedLinear& out) {
+  // Matrices that take the same input, packed as one.
+  Status linear(const std::vector<LinearRef>& parts, PackedLinear& out) {
+    const std::int64_t n_in = parts[0].weight.n_in;
     std::int64_t n_out = 0;
-    bool all_bf16 = true;
-    for (const Part& part : parts) {
-      const std::int64_t shape[] = {part.n_out, n_in};
-      ASSAY_TRY(const TensorView* view, files_.checkpoint.need(part.name + ".weight", shape));
-      all_bf16 = all_bf16 && view->format == Format::BF16;
-      n_out += part.n_out;
+    for (const LinearRef& part : parts) {
+      ASSAY_CHECK(part.weight.n_in == n_in);
+      n_out += part.weight.n_out;
     }
-    const WeightFormat format = all_bf16 ? WeightFormat::bf16 : WeightFormat::f32;
-    const std::size_t bytes = (packed_bytes(format, n_out, n_in) + 63) / 64 * 64;
-    out.memory.reset(std::aligned_alloc(64, bytes));
-    if (!out.memory) {
-      return Error{.code = Code::memory_limit,
-                   .message = "there is not enough memory for the weights",
-                   .field = parts[0].name,
-                   .expected = fmt::format("{} bytes", bytes)};
-    }
-    bytes_ += bytes;
-    ASSAY_OK(all_bf16 ? pack_bf16(parts, n_out, n_in, out) : pack_f32(parts, n_out, n_in, out));
+    ASSAY_TRY(const WeightFormat format, format_of(parts));
+    ASSAY_OK(reserve(parts[0].weight.name, packed_bytes(format, n_out, n_in), out));
+    ASSAY_OK(pack_parts(parts, format, n_out, n_in, out));
     ASSAY_CHECK(out.matrix.n_out == n_out && out.matrix.n_in == n_in);
     return biases(parts, out);
+  }
+
+  Status mlp(const MlpRef& ref, PackedMlp& out) {
+    ASSAY_OK(linear({ref.gate, ref.up}, out.gate_up));
+    return linear({ref.down}, out.down);
   }
 
   std::uint64_t bytes() const { return bytes_; }
 
  private:
-  Status pack_bf16(const std::vector<Part>& parts, std::int64_t n_out, std::int64_t n_in, PackedLinear& out) {
-    std::vector<std::uint16_t> rows;
-    rows.reserve(static_cast<std::size_t>(n_out * n_in));
-    for (const Part& part : parts) {
-      const TensorView* view = files_.checkpoint.find(part.name + ".weight");
-      const std::size_t at = rows.size();
-      rows.resize(at + view->bytes.size() / 2);
-      std::memcpy(rows.data() + at, view->bytes.data(), view->bytes.size());
-      files_.checkpoint.release(*view);
+  // The format that keeps every part as it is stored; f32 where the parts differ or their own does not fit.
+  Result<WeightFormat> format_of(const std::vector<LinearRef>& parts) const {
+    std::optional<WeightFormat> common;
+    for (const LinearRef& part : parts) {
+      ASSAY_TRY(const TensorView* view, stored_tensor(files_.checkpoint, part.weight));
+      const WeightFormat own = format_of(part.weight, *view);
+      if (common && *common != own) return WeightFormat::f32;
+      common = own;
     }
-    out.matrix = pack(rows.data(), WeightFormat::bf16, n_out, n_in, out.memory.get());
+    ASSAY_CHECK(common);
+    return *common;
+  }
+
+  WeightFormat format_of(const WeightRef& ref, const TensorView& view) const {
+    if (ref.mxfp4) return WeightFormat::mxfp4;
+    if (view.format == Format::BF16) return WeightFormat::bf16;
+    const bool codes = is_fp8_matrix(view.format) && recipe_ == Recipe::dequant_f32 && ref.whole();
+    const bool one_block =
+        block_.cols % kFp8Inputs == 0 || !block_.stated;  // a panel has a scale for 128 inputs
+    if (!codes || !one_block) return WeightFormat::f32;
+    return view.format == Format::F8_E4M3 ? WeightFormat::e4m3 : WeightFormat::e5m2;
+  }
+
+  Status reserve(const std::string& name, std::size_t bytes, PackedLinear& out) {
+    const std::size_t rounded = (bytes + 63) / 64 * 64;
+    out.memory.reset(std::aligned_alloc(64, rounded));
+    if (!out.memory) {
+      return Error{.code = Code::memory_limit,
+                   .message = "there is not enough memory for the weights",
+                   .field = name,
+                   .expected = fmt::format("{} bytes", rounded)};
+    }
+    bytes_ += rounded;
     return {};
   }
 
-  Status pack_f32(const std::vector<Part>& parts, std::int64_t n_out, std::int64_t n_in, PackedLinear& out) {
-    std::vector<float> rows;
+  Status pack_parts(const std::vector<LinearRef>& parts, WeightFormat format, std::int64_t n_out,
+                    std::int64_t n_in, PackedLinear& out) {
+    switch (format) {
+      case WeightFormat::f32:
+        return pack_plain<float>(parts, format, n_out, n_in, out);
+      case WeightFormat::bf16:
+        return pack_plain<std::uint16_t>(parts, format, n_out, n_in, out);
+      case WeightFormat::mxfp4:
+        return pack_mxfp4_parts(parts, n_out, n_in, out);
+      case WeightFormat::e4m3:
+      case WeightFormat::e5m2:
+        return pack_fp8_parts(parts, format, n_out, n_in, out);
+    }
+    ASSAY_CHECK(false);
+  }
+
+  template <class T>
+  Status pack_plain(const std::vector<LinearRef>& parts, WeightFormat format, std::int64_t n_out,
+                    std::int64_t n_in, PackedLinear& out) {
+    std::vector<T> rows;
     rows.reserve(static_cast<std::size_t>(n_out * n_in));
-    for (const Part& part : parts) {
-      const std::int64_t shape[] = {part.n_out, n_in};
-      ASSAY_TRY(const std::vector<float> one,
-                load_f32(files_.checkpoint, part.name + ".weight", shape, recipe_, block_));
+    for (const LinearRef& part : parts) {
+      ASSAY_TRY(const std::vector<T> one, numbers<T>(part.weight));
       rows.insert(rows.end(), one.begin(), one.end());
-      files_.checkpoint.release(*files_.checkpoint.find(part.name + ".weight"));
+      release(part.weight);
     }
-    out.matrix = pack(rows.data(), WeightFormat::f32, n_out, n_in, out.memory.get());
+    out.matrix = pack(rows.data(), format, n_out, n_in, out.memory.get());
     return {};
   }
 
-  Status biases(const std::vector<Part>& parts, PackedLinear& out) {
-    const bool any = std::any_of(parts.begin(), parts.end(), [](const Part& part) { return part.bias; });
+  template <class T>
+  Result<std::vector<T>> numbers(const WeightRef& ref) const {
+    if constexpr (std::is_same_v<T, float>)
+      return load_weight_f32(files_.checkpoint, ref, recipe_, block_);
+    else
+      return load_weight_codes<T>(files_.checkpoint, ref);
+  }
+
+  Status pack_mxfp4_parts(const std::vector<LinearRef>& parts, std::int64_t n_out, std::int64_t n_in,
+                          PackedLinear& out) {
+    std::vector<std::uint8_t> codes, scales;
+    const auto append = [](std::vector<std::uint8_t>& to, std::span<const std::byte> from) {
+      for (const std::byte each : from) to.push_back(std::to_integer<std::uint8_t>(each));
+    };
+    for (const LinearRef& part : parts) {
+      const WeightRef& ref = part.weight;
+      ASSAY_TRY(const Mxfp4Tensor tensor,
+                find_mxfp4(files_.checkpoint, ref.name, ref.n_experts, ref.n_stored, ref.n_in));
+      for (std::int64_t o = 0; o < ref.n_out; ++o) {
+        append(codes, tensor.codes(ref.expert, ref.first + o * ref.step));
+        append(scales, tensor.row_scales(ref.expert, ref.first + o * ref.step));
+      }
+    }
+    out.matrix = pack_mxfp4(codes.data(), scales.data(), n_out, n_in, out.memory.get());
+    return {};
+  }
+
+  Status pack_fp8_parts(const std::vector<LinearRef>& parts, WeightFormat format, std::int64_t n_out,
+                        std::int64_t n_in, PackedLinear& out) {
+    std::vector<std::uint8_t> codes;
+    std::vector<float> scales;
+    for (const LinearRef& part : parts) {
+      ASSAY_TRY(const std::vector<std::uint8_t> one, numbers<std::uint8_t>(part.weight));
+      codes.insert(codes.end(), one.begin(), one.end());
+      const TensorView* view = files_.checkpoint.find(part.weight.name);
+      ASSAY_TRY(const BlockScales own, load_scales(files_.checkpoint, *view, block_));
+      for (std::int64_t row = 0; row < part.weight.n_out; ++row) {
+        for (std::int64_t k = 0; k < n_in; k += kFp8Inputs) scales.push_back(own.at(row, k));
+      }
+      release(part.weight);
+    }
+    out.matrix = pack_fp8(format, codes.data(), scales.data(), n_out, n_in, out.memory.get());
+    return {};
+  }
+
+  // A tensor that holds one matrix is not needed again; one that holds all experts is, until the last is packed.
+  void release(const WeightRef& ref) const {
+    const bool last = ref.n_experts == 0 || ref.expert + 1 == ref.n_experts;
+    if (last && !ref.mxfp4) files_.checkpoint.release(*files_.checkpoint.find(ref.name));
+  }
+
+  Status biases(const std::vector<LinearRef>& parts, PackedLinear& out) const {
+    const bool any =
+        std::any_of(parts.begin(), parts.end(), [](const LinearRef& part) { return part.has_bias(); });
     if (!any) return {};
-    for (const Part& part : parts) {
-      std::vector<float> one(static_cast<std::size_t>(part.n_out), -0.0f);  // x + -0 is x
-      if (part.bias) ASSAY_OK(vector(part.name + ".bias", part.n_out, one));
+    for (const LinearRef& part : parts) {
+      std::vector<float> one(static_cast<std::size_t>(part.weight.n_out), -0.0f);  // x + -0 is x
+      if (part.has_bias()) {
+        ASSAY_TRY(one, load_weight_f32(files_.checkpoint, part.bias, recipe_, block_));
+      }
       out.bias.insert(out.bias.end(), one.begin(), one.end());
     }
     return {};
@@ -107,64 +191,58 @@ class Packer {
 Status pack_latent(Packer& from, const ModelConfig& c, const std::string& p, PackedLayer& l) {
   const std::int64_t q = c.num_attention_heads * c.key_dim(), kv = c.kv_lora_rank + c.qk_rope_head_dim;
   const bool low_rank = c.q_lora_rank > 0;
-  const Part first = low_rank ? Part{p + ".q_a_proj", c.q_lora_rank, c.qkv_bias} : Part{p + ".q_proj", q};
-  ASSAY_OK(from.linear({first, {p + ".kv_a_proj_with_mqa", kv, c.qkv_bias}}, c.hidden_size, l.inputs));
+  const LinearRef first = low_rank ? linear_ref(p + ".q_a_proj", c.q_lora_rank, c.hidden_size, c.qkv_bias)
+                                   : linear_ref(p + ".q_proj", q, c.hidden_size);
+  ASSAY_OK(
+      from.linear({first, linear_ref(p + ".kv_a_proj_with_mqa", kv, c.hidden_size, c.qkv_bias)}, l.inputs));
   if (low_rank) {
     ASSAY_OK(from.norm(p + ".q_a_layernorm", c.q_lora_rank, l.q_a_norm));
-    ASSAY_OK(from.linear({{p + ".q_b_proj", q}}, c.q_lora_rank, l.q_b));
+    ASSAY_OK(from.linear({linear_ref(p + ".q_b_proj", q, c.q_lora_rank)}, l.q_b));
   }
   ASSAY_OK(from.norm(p + ".kv_a_layernorm", c.kv_lora_rank, l.kv_a_norm));
-  return from.linear({{p + ".kv_b_proj", c.num_attention_heads * (c.qk_nope_head_dim + c.v_head_dim)}},
-                     c.kv_lora_rank, l.kv_b);
+  return from.linear(
+      {linear_ref(p + ".kv_b_proj", c.num_attention_heads * (c.qk_nope_head_dim + c.v_head_dim),
+                  c.kv_lora_rank)},
+      l.kv_b);
 }
 
 Status pack_grouped(Packer& from, const ModelConfig& c, const std::string& p, PackedLayer& l) {
   const std::int64_t q = c.num_attention_heads * c.head_dim, kv = c.num_key_value_heads * c.head_dim;
-  ASSAY_OK(from.linear(
-      {{p + ".q_proj", q, c.qkv_bias}, {p + ".k_proj", kv, c.qkv_bias}, {p + ".v_proj", kv, c.qkv_bias}},
-      c.hidden_size, l.inputs));
+  ASSAY_OK(from.linear({linear_ref(p + ".q_proj", q, c.hidden_size, c.qkv_bias),
+                        linear_ref(p + ".k_proj", kv, c.hidden_size, c.qkv_bias),
+                        linear_ref(p + ".v_proj", kv, c.hidden_size, c.qkv_bias)},
+                       l.inputs));
+  if (c.attention_sinks) ASSAY_OK(from.vector(p + ".sinks", c.num_attention_heads, l.sinks));
   if (c.qk_norm == QkNorm::none) return {};
   const bool whole = c.qk_norm == QkNorm::whole;
   ASSAY_OK(from.norm(p + ".q_norm", whole ? q : c.head_dim, l.q_norm));
   return from.norm(p + ".k_norm", whole ? kv : c.head_dim, l.k_norm);
 }
 
-Status pack_mlp(Packer& from, const std::string& gate, const std::string& up, const std::string& down,
-                std::int64_t hidden, std::int64_t inner, bool bias, PackedMlp& out) {
-  ASSAY_OK(from.linear({{gate, inner, bias}, {up, inner, bias}}, hidden, out.gate_up));
-  return from.linear({{down, hidden, bias}}, inner, out.down);
-}
-
 Status pack_experts(Packer& from, const ModelConfig& c, const Family& f, std::int64_t layer, PackedLayer& l) {
   const std::string p = fmt::format("{}.{}", layer_prefix(layer), f.moe_block);
-  ASSAY_OK(from.linear({{p + ".gate", c.router.n_experts}}, c.hidden_size, l.router));
+  ASSAY_OK(from.linear({router_ref(c, layer)}, l.router));
   if (c.router.correction_bias)
     ASSAY_OK(from.vector(p + ".gate.e_score_correction_bias", c.router.n_experts, l.correction));
   l.experts.resize(static_cast<std::size_t>(c.router.n_experts));
-  for (std::size_t e = 0; e < l.experts.size(); ++e) {
-    const std::string expert = expert_prefix(c, layer, static_cast<std::int64_t>(e));
-    ASSAY_OK(pack_mlp(from, fmt::format("{}.{}", expert, f.gate_name),
-                      fmt::format("{}.{}", expert, f.up_name), fmt::format("{}.{}", expert, f.down_name),
-                      c.hidden_size, c.moe_intermediate_size, false, l.experts[e]));
-  }
-  if (c.shared_gate) ASSAY_OK(from.linear({{p + ".shared_expert_gate", 1}}, c.hidden_size, l.shared_gate));
-  if (c.shared_intermediate_size == 0) return {};
-  const std::string shared = fmt::format("{}.{}", p, f.shared_name);
-  return pack_mlp(from, shared + ".gate_proj", shared + ".up_proj", shared + ".down_proj", c.hidden_size,
-                  c.shared_intermediate_size, false, l.shared);
+  for (std::size_t e = 0; e < l.experts.size(); ++e)
+    ASSAY_OK(from.mlp(expert_ref(c, layer, static_cast<std::int64_t>(e)), l.experts[e]));
+  if (c.shared_gate)
+    ASSAY_OK(from.linear({linear_ref(p + ".shared_expert_gate", 1, c.hidden_size)}, l.shared_gate));
+  return c.shared_intermediate_size == 0 ? Status() : from.mlp(shared_ref(c, layer), l.shared);
 }
 
 Status pack_layer(Packer& from, const ModelConfig& c, const Family& family, std::int64_t i, PackedLayer& l) {
-  const std::string p = layer_prefix(i), attention = p + ".self_attn", mlp = p + ".mlp";
+  const std::string p = layer_prefix(i), attention = p + ".self_attn";
   ASSAY_OK(from.norm(p + ".input_layernorm", c.hidden_size, l.input_norm));
   ASSAY_OK(from.norm(p + ".post_attention_layernorm", c.hidden_size, l.post_norm));
   ASSAY_OK(c.attention == AttentionKind::latent ? pack_latent(from, c, attention, l)
                                                 : pack_grouped(from, c, attention, l));
-  ASSAY_OK(from.linear({{attention + ".o_proj", c.hidden_size, c.o_bias}},
-                       c.num_attention_heads * c.value_dim(), l.o));
+  ASSAY_OK(from.linear(
+      {linear_ref(attention + ".o_proj", c.hidden_size, c.num_attention_heads * c.value_dim(), c.o_bias)},
+      l.o));
   if (c.layers[static_cast<std::size_t>(i)].is_moe) return pack_experts(from, c, family, i, l);
-  return pack_mlp(from, mlp + ".gate_proj", mlp + ".up_proj", mlp + ".down_proj", c.hidden_size,
-                  c.intermediate_size, c.mlp_bias, l.dense);
+  return from.mlp(dense_ref(c, i), l.dense);
 }
 
 }  // namespace
@@ -180,8 +258,9 @@ Result<PackedModel> pack_model(const ModelFiles& files, Recipe recipe) {
     ASSAY_OK(pack_layer(packer, c, *family, i, out.layers[static_cast<std::size_t>(i)]));
   }
   ASSAY_OK(packer.norm("model.norm", c.hidden_size, out.norm));
-  ASSAY_OK(packer.linear({{c.tie_word_embeddings ? "model.embed_tokens" : "lm_head", c.vocab_size}},
-                         c.hidden_size, out.head));
+  ASSAY_OK(packer.linear(
+      {linear_ref(c.tie_word_embeddings ? "model.embed_tokens" : "lm_head", c.vocab_size, c.hidden_size)},
+      out.head));
   out.bytes = packer.bytes();
   return out;
 }

@@ -29,6 +29,7 @@ struct PackedLayer {
   std::vector<float> input_norm, post_norm;
   std::vector<float> q_norm, k_norm;       // grouped, where the family has them
   std::vector<float> q_a_norm, kv_a_norm;  // latent
+  std::vector<float> sinks;                // (heads) or empty
   PackedLinear inputs;     // all that reads the normed hidden state: q, k, v; latent: q_a (or q), kv_a
   PackedLinear q_b, kv_b;  // latent
   PackedLinear o;
@@ -45,8 +46,8 @@ struct PackedModel {
   std::uint64_t bytes = 0;  // of all panels
 };
 
-// Reads and packs everything; pages of the mapping are released as they are packed. BF16 matrices stay BF16 (the same values, half
-// the bytes), all others become f32 under `recipe`.
+// Reads and packs everything; pages of the mapping are released as they are packed. BF16, MXFP4 and (under dequant-f32) FP8 matrices
+// keep their codes, so long as those that are packed as one have the same format; all others become f32 under `recipe`.
 Result<PackedModel> pack_model(const ModelFiles& files, Recipe recipe);
 
 }  // namespace assay

@@ -82,6 +82,7 @@ double rope_gain(const RopeConfig& rope, AttentionKind attention) {
 }
 
 double attention_scale(const ModelConfig& config) {
+  if (config.attention_multiplier > 0) return config.attention_multiplier;
   const double plain = 1 / std::sqrt(static_cast<double>(config.key_dim()));
   if (config.softmax_scale == SoftmaxScale::plain) return plain;
   const double m = yarn_mscale(config.rope.factor, config.rope.mscale_all_dim);

@@ -6,18 +6,37 @@
 #include <vector>
 
 #include "reference/model/config.h"
+#include "reference/model/weight_ref.h"
 
 namespace assay {
 
 enum class TensorRole : std::uint8_t { embedding, head, norm, bias, matrix, router, expert };
+enum class TensorStore : std::uint8_t { numbers, mxfp4_blocks, mxfp4_scales };
 
 struct TensorSpec {
   std::string name;                 // in the file
-  std::vector<std::int64_t> shape;  // {n_out, n_in} or {n}
+  std::vector<std::int64_t> shape;  // {n_out, n_in} or {n}; experts together: {n_experts, ...}
   TensorRole role = TensorRole::matrix;
   std::int64_t layer = -1;   // -1: outside the layers
   std::int64_t expert = -1;  // routed expert, -1: none
+  bool all_experts = false;  // of the layer, in one tensor
+  TensorStore store = TensorStore::numbers;
 };
+
+struct LinearRef {  // y = W x + b
+  WeightRef weight, bias;
+  bool has_bias() const { return !bias.name.empty(); }
+};
+struct MlpRef {
+  LinearRef gate, up, down;
+};
+// A matrix and bias of their own, "NAME.weight" and "NAME.bias".
+LinearRef linear_ref(const std::string& name, std::int64_t n_out, std::int64_t n_in, bool bias = false);
+// The parts of a layer, as this family stores them.
+LinearRef router_ref(const ModelConfig& config, std::int64_t layer);
+MlpRef expert_ref(const ModelConfig& config, std::int64_t layer, std::int64_t expert);
+MlpRef shared_ref(const ModelConfig& config, std::int64_t layer);
+MlpRef dense_ref(const ModelConfig& config, std::int64_t layer);
 
 // In the order of the layers; MTP modules are not among them.
 std::vector<TensorSpec> tensors_of(const ModelConfig& config);

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <limits>
 
+#include "reference/weights/mxfp4.h"
 #include "reference/weights/safetensors.h"
 
 namespace assay {
@@ -67,51 +68,39 @@ Error format_error(const Checkpoint& checkpoint, const TensorView& view, std::st
 
 std::int64_t cdiv(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-// The scales of an FP8 matrix: (cdiv(rows, block), cdiv(cols, block)).
-Result<const TensorView*> find_scale(const Checkpoint& checkpoint, const TensorView& view, BlockSize block) {
-  const std::string name = scale_name(view.name);
-  const TensorView* scale = checkpoint.find(name);
-  if (scale == nullptr) {
-    return Error{.code = Code::missing_tensor,
-                 .message = "an FP8 matrix has no block scales",
-                 .file = checkpoint.file_of(view),
-                 .offset = view.offset,
-                 .field = name,
-                 .expected = "F32 or F8_E8M0 scales",
-                 .got = "nothing"};
+// Scales are few; each is widened once.
+Result<std::vector<float>> widen_scales(const Checkpoint& checkpoint, const TensorView& scale) {
+  std::vector<float> out(static_cast<std::size_t>(scale.elements()));
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const auto at = static_cast<std::int64_t>(i);
+    switch (scale.format) {
+      case Format::F32:
+        out[i] = read_at<float>(scale.bytes.data(), at);
+        break;
+      case Format::BF16:
+        out[i] = widen_bf16(read_at<std::uint16_t>(scale.bytes.data(), at));
+        break;
+      case Format::F16:
+        out[i] = widen_f16(read_at<std::uint16_t>(scale.bytes.data(), at));
+        break;
+      case Format::F8_E8M0:
+        out[i] = widen_e8m0(read_at<std::uint8_t>(scale.bytes.data(), at));
+        break;
+      default:
+        return format_error(checkpoint, scale, "F32, F8_E8M0, BF16 or F16 scales");
+    }
   }
-  if (view.shape.size() != 2) {
-    return Error{.code = Code::bad_shape,
-                 .message = "a tensor with block scales is not a matrix",
-                 .file = checkpoint.file_of(view),
-                 .offset = view.offset,
-                 .field = view.name,
-                 .expected = "two dimensions",
-                 .got = shape_text(view.shape)};
-  }
-  if (scale->format != Format::F32 && scale->format != Format::F8_E8M0) {
-    return format_error(checkpoint, *scale, "F32 or F8_E8M0 scales");
-  }
-  const std::array<std::int64_t, 2> shape = {cdiv(view.shape[0], block.rows),
-                                             cdiv(view.shape[1], block.cols)};
-  return checkpoint.need(name, shape);
+  return out;
 }
 
-float scale_at(const TensorView& scale, std::int64_t index) {
-  if (scale.format == Format::F32) return read_at<float>(scale.bytes.data(), index);
-  return widen_e8m0(read_at<std::uint8_t>(scale.bytes.data(), index));
-}
-
-// One row of codes with its row of scales.
-void dequant_row(const TensorView& view, const TensorView& scale, std::int64_t row, BlockSize block,
-                 std::span<float> out) {
+// One row of codes with its scales.
+void dequant_row(const TensorView& view, const BlockScales& scales, std::int64_t row, std::span<float> out) {
   const Table& table = view.format == Format::F8_E4M3 ? e4m3_table() : e5m2_table();
   const auto cols = static_cast<std::int64_t>(out.size());
   const std::byte* codes = view.bytes.data() + row * cols;
-  const std::int64_t scale_row = row / block.rows * scale.shape[1];
-  for (std::int64_t begin = 0; begin < cols; begin += block.cols) {
-    const float s = scale_at(scale, scale_row + begin / block.cols);
-    const std::int64_t end = std::min(cols, begin + block.cols);
+  for (std::int64_t begin = 0; begin < cols; begin += scales.block.cols) {
+    const float s = scales.at(row, begin);
+    const std::int64_t end = begin + std::min(cols - begin, scales.block.cols);
     for (std::int64_t c = begin; c < end; ++c) {
       out[static_cast<std::size_t>(c)] = table[std::to_integer<std::size_t>(codes[c])] * s;
     }
@@ -183,12 +172,60 @@ bool is_number_format(Format format) {
          is_fp8_matrix(format);
 }
 
-std::string scale_name(std::string_view name) { return std::string(name) + "_scale_inv"; }
+std::string scale_name(const Checkpoint& checkpoint, std::string_view name) {
+  const std::string other = std::string(name) + "_scale";
+  return checkpoint.find(other) != nullptr ? other : other + "_inv";
+}
 
 bool is_block_scale(const Checkpoint& checkpoint, const TensorView& view) {
-  constexpr std::string_view kSuffix = "_scale_inv";
-  if (!view.name.ends_with(kSuffix)) return false;
-  return checkpoint.find(std::string_view(view.name).substr(0, view.name.size() - kSuffix.size())) != nullptr;
+  for (const std::string_view suffix : {"_scale_inv", "_scale"}) {
+    if (!view.name.ends_with(suffix)) continue;
+    const TensorView* of =
+        checkpoint.find(std::string_view(view.name).substr(0, view.name.size() - suffix.size()));
+    return of != nullptr && scale_name(checkpoint, of->name) == view.name;
+  }
+  return is_mxfp4_scales(checkpoint, view);
+}
+
+std::int64_t numbers_of(const Checkpoint& checkpoint, const TensorView& view) {
+  if (is_block_scale(checkpoint, view)) return 0;
+  return is_mxfp4_blocks(checkpoint, view) ? 2 * view.elements() : view.elements();
+}
+
+Result<BlockScales> load_scales(const Checkpoint& checkpoint, const TensorView& view, BlockSize block) {
+  ASSAY_CHECK(block.rows > 0 && block.cols > 0);
+  const std::string name = scale_name(checkpoint, view.name);
+  const TensorView* scale = checkpoint.find(name);
+  if (scale == nullptr) {
+    return Error{.code = Code::missing_tensor,
+                 .message = "an FP8 matrix has no scales",
+                 .file = checkpoint.file_of(view),
+                 .offset = view.offset,
+                 .field = name,
+                 .expected = "F32 or F8_E8M0 scales",
+                 .got = "nothing"};
+  }
+  BlockScales out{.block = block};
+  const bool one = scale->elements() == 1 && (scale->shape.size() < 2 || !block.stated);
+  if (one) {
+    out.block.rows = out.block.cols = std::numeric_limits<std::int64_t>::max();
+  } else {
+    if (view.shape.size() != 2) {
+      return Error{.code = Code::bad_shape,
+                   .message = "a tensor with block scales is not a matrix",
+                   .file = checkpoint.file_of(view),
+                   .offset = view.offset,
+                   .field = view.name,
+                   .expected = "two dimensions",
+                   .got = shape_text(view.shape)};
+    }
+    const std::array<std::int64_t, 2> shape = {cdiv(view.shape[0], block.rows),
+                                               cdiv(view.shape[1], block.cols)};
+    ASSAY_TRY(scale, checkpoint.need(name, shape));
+    out.n_cols = shape[1];
+  }
+  ASSAY_TRY(out.values, widen_scales(checkpoint, *scale));
+  return out;
 }
 
 Status load_rows_f32(const Checkpoint& checkpoint, const TensorView& view, std::int64_t first, std::int64_t n,
@@ -202,9 +239,9 @@ Status load_rows_f32(const Checkpoint& checkpoint, const TensorView& view, std::
       return format_error(checkpoint, view, "F32, BF16, F16, F64 or FP8 with scales");
     return {};
   }
-  ASSAY_TRY(const TensorView* scale, find_scale(checkpoint, view, block));
+  ASSAY_TRY(const BlockScales scales, load_scales(checkpoint, view, block));
   for (std::int64_t row = 0; row < n; ++row) {
-    dequant_row(view, *scale, first + row, block,
+    dequant_row(view, scales, first + row,
                 out.subspan(static_cast<std::size_t>(row * width), static_cast<std::size_t>(width)));
   }
   if (recipe == Recipe::dequant_bf16) {
@@ -242,14 +279,11 @@ Status load_row_scales(const Checkpoint& checkpoint, const TensorView& view, std
   ASSAY_CHECK(!view.shape.empty() && first >= 0 && n >= 0 && n <= view.shape[0] - first);
   std::fill(out.begin(), out.end(), 1.0F);
   if (!is_fp8_matrix(view.format)) return {};
-  ASSAY_TRY(const TensorView* scale, find_scale(checkpoint, view, block));
-  const std::int64_t cols = view.shape[1];
-  ASSAY_CHECK(out.size() == static_cast<std::size_t>(n * cols));
+  ASSAY_TRY(const BlockScales scales, load_scales(checkpoint, view, block));
+  const auto cols = static_cast<std::int64_t>(out.size()) / std::max<std::int64_t>(n, 1);
   for (std::int64_t row = 0; row < n; ++row) {
-    const std::int64_t scale_row = (first + row) / block.rows * scale->shape[1];
-    for (std::int64_t c = 0; c < cols; ++c) {
-      out[static_cast<std::size_t>(row * cols + c)] = scale_at(*scale, scale_row + c / block.cols);
-    }
+    for (std::int64_t c = 0; c < cols; ++c)
+      out[static_cast<std::size_t>(row * cols + c)] = scales.at(first + row, c);
   }
   return {};
 }

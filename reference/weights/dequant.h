@@ -1,10 +1,11 @@
 // Stored numbers to f32 and f64. Widening is exact; block scales follow a named recipe (DESIGN, "Canonical
-// arithmetic").
+// arithmetic"). MXFP4 is in mxfp4.h.
 //
-// FP8 matrices X (rows, cols) carry a second tensor X_scale_inv (cdiv(rows, 128), cdiv(cols, 128)), F32 or
-// F8_E8M0, possibly in another shard, that multiplies in spite of its name (DeepSeek-V3 README_WEIGHTS.md,
-// inference/kernel.py `weight_dequant_kernel`). Blocks at the edges are partial. A matrix without its scale
-// is refused, never passed through.
+// FP8 matrices X (rows, cols) carry a second tensor X_scale_inv, possibly in another shard, that multiplies in spite of
+// its name (DeepSeek-V3 README_WEIGHTS.md, inference/kernel.py `weight_dequant_kernel`); where there is none, X_scale
+// (what vLLM and its compressor write), which multiplies too. Its shape says what it scales: (cdiv(rows, 128),
+// cdiv(cols, 128)) blocks, those at the edges partial; () or (1) the whole tensor. F32, F8_E8M0, BF16 or F16. A matrix
+// without its scale is refused, never passed through.
 //
 //   dequant-f32    value = float(code) * float(scale), rounded once to f32
 //   dequant-bf16   the same, then rounded to bf16 (nearest even), as DeepSeek's fp8_cast_bf16.py stores it
@@ -25,6 +26,7 @@ std::string_view name_of(Recipe recipe);  // "dequant-f32"
 
 struct BlockSize {  // quantization_config.weight_block_size; DeepSeek's is 128 x 128
   std::int64_t rows = 128, cols = 128;
+  bool stated = true;  // false: no configuration says so, and a scale (1, 1) is one of the whole tensor
 };
 
 // Exact widening of one code. NaN codes give a quiet NaN.
@@ -38,10 +40,23 @@ std::uint16_t round_bf16(float value);  // nearest even, NaN stays NaN
 // True where load_f32 can read the format by itself or with a scale.
 bool is_number_format(Format format);
 
-// "X.weight" -> "X.weight_scale_inv".
-std::string scale_name(std::string_view name);
-// True for the block scales of another tensor: not parameters, and no weight by themselves.
+// "X.weight" -> "X.weight_scale_inv", or "X.weight_scale" where that is what is stored.
+std::string scale_name(const Checkpoint& checkpoint, std::string_view name);
+// True for the scales of another tensor (FP8, MXFP4): not parameters, and no weight by themselves.
 bool is_block_scale(const Checkpoint& checkpoint, const TensorView& view);
+// Numbers that the tensor stands for: 0 for scales, two a byte for MXFP4, its elements otherwise.
+std::int64_t numbers_of(const Checkpoint& checkpoint, const TensorView& view);
+
+// The scales of an FP8 matrix.
+struct BlockScales {
+  BlockSize block;          // at least the matrix where one scale serves all of it
+  std::int64_t n_cols = 1;  // blocks side by side
+  std::vector<float> values;
+  float at(std::int64_t row, std::int64_t col) const {
+    return values[static_cast<std::size_t>(row / block.rows * n_cols + col / block.cols)];
+  }
+};
+Result<BlockScales> load_scales(const Checkpoint& checkpoint, const TensorView& view, BlockSize block = {});
 
 // The tensor `name`, of exactly `shape`, as row-major numbers. Formats: F64 (rounded to f32), F32, BF16, F16,
 // FP8 with scales.

@@ -59,7 +59,16 @@ inline const std::vector<std::string> kVariants = {"deepseek_v3-yarn",
                                                    "deepseek_v2-group",
                                                    "deepseek_v2-normtopk",
                                                    "deepseek_v2-normtopk-scaled",
-                                                   "deepseek_v2-bias"};
+                                                   "deepseek_v2-bias",
+                                                   "granitemoe-plain",
+                                                   "granitemoe-tied",
+                                                   "granitemoe-top5",
+                                                   "granitemoeshared-plain",
+                                                   "granitemoeshared-bias",
+                                                   "granitemoeshared-none",
+                                                   "gpt_oss-bf16",
+                                                   "gpt_oss-mxfp4",
+                                                   "gpt_oss-mxfp4-clamp"};
 
 struct Case {
   std::vector<std::int32_t> ids;
@@ -76,7 +85,7 @@ std::vector<T> values(const Checkpoint& file, const std::string& name) {
 }
 
 struct Variant {
-  std::string name;
+  std::string name, folder;
   Json meta;
   ModelFiles files;
   Checkpoint stored;  // cases.safetensors
@@ -90,15 +99,19 @@ struct Variant {
   double number(const char* key) const { return meta[key].get<double>(); }
 };
 
-inline Variant load(const std::string& name) {
-  const std::string folder = kRoot + "/" + name;
+inline Variant load_folder(const std::string& folder) {
   auto meta = read_json_file(folder + "/cases.json");
   REQUIRE(meta.ok());
   auto files = open_model(folder);
   if (!files.ok()) FAIL(files.error().text());
   auto stored = Checkpoint::open(folder + "/cases.safetensors");
   REQUIRE(stored.ok());
-  Variant v{name, std::move(*meta), std::move(*files), std::move(*stored), {}};
+  Variant v{std::filesystem::path(folder).filename(),
+            folder,
+            std::move(*meta),
+            std::move(*files),
+            std::move(*stored),
+            {}};
   for (std::size_t i = 0; i < v.meta["cases"].size(); ++i) {
     const std::string p = "case" + std::to_string(i);
     const auto ids = values<std::int64_t>(v.stored, p + ".input_ids");
@@ -106,6 +119,8 @@ inline Variant load(const std::string& name) {
   }
   return v;
 }
+
+inline Variant load(const std::string& name) { return load_folder(kRoot + "/" + name); }
 
 struct Difference {
   double max_abs = 0, max_logit = 0;
