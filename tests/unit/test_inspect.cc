@@ -133,7 +133,7 @@ TEST_CASE("inspect: every oracle of a known family fits its configuration") {
       CHECK(inspect_model(entry.path().string(), {.headers_only = true}).ok());
     }
   }
-  CHECK(known >= 30);
+  CHECK(known >= 45);
 }
 
 TEST_CASE("inspect: on the command line, as JSON and as a table") {

@@ -45,9 +45,10 @@ float defined_score(const float* q, const float* k, std::int64_t n, float scale)
 }
 
 // One head of one query by the words of kernels/contract.h.
-std::vector<float> defined_head(const Compute& c, const Sequence& s, const float* q, std::int64_t kv_head,
+std::vector<float> defined_head(const Compute& c, const Sequence& s, const float* q, std::int64_t head,
                                 std::int64_t first, std::int64_t end) {
   const AttentionShape& h = s.shape;
+  const std::int64_t kv_head = head / (h.n_heads / h.n_kv_heads);
   std::vector<float> p(static_cast<std::size_t>(end), -std::numeric_limits<float>::infinity());
   float m = -std::numeric_limits<float>::infinity();
   for (std::int64_t t = first; t < end; ++t) {
@@ -55,6 +56,7 @@ std::vector<float> defined_head(const Compute& c, const Sequence& s, const float
     score = defined_score(q, s.k.data() + (t * h.n_kv_heads + kv_head) * h.qk_dim, h.qk_dim, h.scale);
     m = std::max(m, score);
   }
+  if (h.sinks != nullptr) m = std::max(m, h.sinks[head]);
   for (float& x : p) x -= m;
   apply(c, Function::exp, p.data(), end, p.data());
   float total = 0;
@@ -78,13 +80,19 @@ std::vector<float> defined_head(const Compute& c, const Sequence& s, const float
     total = start ? a[0] : total + a[0];
     for (std::size_t d = 0; d < out.size(); ++d) out[d] = start ? value[d] : out[d] + value[d];
   }
+  if (h.sinks != nullptr) {
+    float e = h.sinks[head] - m;
+    apply(c, Function::exp, &e, 1, &e);
+    total += e;
+  }
   for (float& x : out) x /= total;
   return out;
 }
 
-std::vector<double> exact_head(const Sequence& s, const float* q, std::int64_t kv_head, std::int64_t first,
+std::vector<double> exact_head(const Sequence& s, const float* q, std::int64_t head, std::int64_t first,
                                std::int64_t end) {
   const AttentionShape& h = s.shape;
+  const std::int64_t kv_head = head / (h.n_heads / h.n_kv_heads);
   std::vector<double> score, out(static_cast<std::size_t>(h.v_dim));
   for (std::int64_t t = first; t < end; ++t) {
     double dot = 0;
@@ -93,8 +101,9 @@ std::vector<double> exact_head(const Sequence& s, const float* q, std::int64_t k
           double{q[d]} * double{s.k[static_cast<std::size_t>((t * h.n_kv_heads + kv_head) * h.qk_dim + d)]};
     score.push_back(dot * double{h.scale});
   }
-  const double m = *std::max_element(score.begin(), score.end());
-  double total = 0;
+  double m = *std::max_element(score.begin(), score.end());
+  if (h.sinks != nullptr) m = std::max(m, double{h.sinks[head]});
+  double total = h.sinks != nullptr ? std::exp(double{h.sinks[head]} - m) : 0;
   for (std::int64_t t = first; t < end; ++t) {
     const double p = std::exp(score[static_cast<std::size_t>(t - first)] - m);
     total += p;
@@ -106,11 +115,10 @@ std::vector<double> exact_head(const Sequence& s, const float* q, std::int64_t k
   return out;
 }
 
-const AttentionShape kShapes[] = {{1, 1, 8, 8, 0.35f},
-                                  {4, 2, 24, 16, 0.2f},
-                                  {2, 2, 192, 128, 0.0722f},
-                                  {3, 1, 600, 20, 0.04f},
-                                  {2, 2, 17, 131, 0.24f}};
+const float kSinks[] = {1.5f, -40.0f, 9.0f, 0.0f};  // below, far below and above the scores
+const AttentionShape kShapes[] = {{1, 1, 8, 8, 0.35f},       {4, 2, 24, 16, 0.2f},
+                                  {2, 2, 192, 128, 0.0722f}, {3, 1, 600, 20, 0.04f},
+                                  {2, 2, 17, 131, 0.24f},    {4, 2, 18, 18, 0.24f, kSinks}};
 
 TEST_CASE("kernels: attention is the defined one, bit for bit, and near the f64 value") {
   for (const AttentionShape& shape : kShapes) {
@@ -133,11 +141,10 @@ TEST_CASE("kernels: attention is the defined one, bit for bit, and near the f64 
           for (std::int64_t t = 0; t < n; ++t) {
             for (std::int64_t head = 0; head < shape.n_heads; ++head) {
               const auto& query = queries[static_cast<std::size_t>(t)];
-              const std::int64_t kv = head / (shape.n_heads / shape.n_kv_heads);
               const auto one =
-                  defined_head(c, s, query.q + head * shape.qk_dim, kv, query.first_key, query.end_key);
+                  defined_head(c, s, query.q + head * shape.qk_dim, head, query.first_key, query.end_key);
               const auto exact =
-                  exact_head(s, query.q + head * shape.qk_dim, kv, query.first_key, query.end_key);
+                  exact_head(s, query.q + head * shape.qk_dim, head, query.first_key, query.end_key);
               const double bound =
                   (hard ? 100.0 : 5.0) * 400 * 0x1p-24;  // |v| times the steps of scores, sums and joins
               for (std::size_t d = 0; d < one.size(); ++d)
@@ -150,6 +157,27 @@ TEST_CASE("kernels: attention is the defined one, bit for bit, and near the f64 
       });
     }
   }
+}
+
+TEST_CASE("kernels: a sink that cannot be reached changes no bit, one far above takes everything") {
+  AttentionShape shape{1, 1, 16, 16, 0.25f};
+  const auto s = make_sequence(shape, 70, false);
+  const auto q = normals(16, 6);
+  each_compute([&](const Compute& c) {
+    const auto read = [&](const float* sink) {
+      shape.sinks = sink;
+      std::vector<float> out(16);
+      const AttentionQuery query{q.data(), out.data(), s.pages.data(), 0, 70};
+      attention(c, shape, &query, 1);
+      return out;
+    };
+    const float none = -std::numeric_limits<float>::infinity(), far = 1000.0f,
+                broken = std::numeric_limits<float>::quiet_NaN();
+    const auto plain = read(nullptr);
+    CHECK(same_bits(read(&none), plain));
+    for (const float x : read(&far)) CHECK(x == 0.0f);
+    for (const float x : read(&broken)) CHECK(std::isnan(x));
+  });
 }
 
 TEST_CASE("kernels: a query alone, in a batch, or over copied pages gives the same bits") {

@@ -115,6 +115,59 @@ TEST_CASE("kernels: gating, halves, addition") {
   });
 }
 
+TEST_CASE("kernels: the clamped gate is the defined one, and both clamps bite") {
+  const std::int64_t n = 77;
+  const float alpha = 1.702f, limit = 1.25f;
+  auto in = normals(static_cast<std::size_t>(2 * 3 * n), 6, 3);
+  in[5] = std::numeric_limits<float>::quiet_NaN();                                // a gate
+  in[static_cast<std::size_t>(n) + 9] = std::numeric_limits<float>::quiet_NaN();  // an up
+  in[7] = std::numeric_limits<float>::infinity();
+  in[8] = -std::numeric_limits<float>::infinity();
+  each_compute([&](const Compute& c) {
+    std::vector<float> g, u, expected;
+    for (std::size_t row = 0; row < 3; ++row) {
+      for (std::size_t i = 0; i < 77; ++i) {
+        const float gate = in[row * 154 + i], up = in[row * 154 + 77 + i];
+        g.push_back(gate > limit ? limit : gate);
+        u.push_back(up > limit ? limit : up < -limit ? -limit : up);
+      }
+    }
+    std::vector<float> scaled(g);
+    for (float& x : scaled) x *= alpha;
+    const auto s = map(c, Function::sigmoid, scaled);
+    double worst = 0;
+    for (std::size_t i = 0; i < g.size(); ++i) {
+      expected.push_back((u[i] + 1.0f) * (g[i] * s[i]));
+      const double exact = (double{u[i]} + 1) * double{g[i]} / (1 + std::exp(-double{alpha} * double{g[i]}));
+      if (std::isfinite(exact) && exact != 0)
+        worst = std::max(worst, std::abs(double{expected[i]} / exact - 1));
+    }
+    std::vector<float> y(expected.size());
+    clamped_swiglu_halves(c, {alpha, limit}, in.data(), 3, n, y.data());
+    for (std::size_t i = 0; i < y.size(); ++i)
+      CHECK((std::isnan(expected[i]) ? std::isnan(y[i]) : y[i] == expected[i]));
+    // sigmoid 3 ulp, its argument's rounding times |alpha g| <= 40, and four roundings
+    CHECK(worst < (3 * 2 + 40 + 4) * 0x1p-24);
+    CHECK(worst > 0x1p-26);
+    CHECK(std::isnan(y[5]));
+    CHECK(std::isnan(y[9]));
+    CHECK(std::count(g.begin(), g.end(), limit) > 40);
+    CHECK(std::count(u.begin(), u.end(), -limit) > 40);
+  });
+}
+
+TEST_CASE("kernels: adding scaled by one is adding, bit for bit") {
+  const auto x = linspace(300), start = normals(300, 11);
+  each_compute([&](const Compute& c) {
+    std::vector<float> a(start), b(start), third(start);
+    add(c, x.data(), 3, 100, a.data());
+    add_scaled(c, 1.0f, x.data(), 3, 100, b.data());
+    CHECK(same_bits(a, b));
+    add_scaled(c, 0.22f, x.data(), 3, 100, third.data());
+    for (std::size_t i = 0; i < 300; ++i) CHECK(third[i] == std::fma(0.22f, x[i], start[i]));
+  });
+}
+
 TEST_CASE("kernels: the mixture adds its experts in ascending order, weights after the product") {
   const std::int64_t n = 45, top_k = 3;
   const auto rows = linspace(static_cast<std::size_t>(8 * n));

@@ -78,7 +78,8 @@ TEST_CASE("model config: every published configuration is read or refused in wor
       {"hf-configs-maxtext/deepseek2_16b_dict.json", ""},
       {"hf-configs-maxtext/deepseek3_671b_dict.json", ""},
       {"hf-configs-maxtext/deepseek32_671b_dict.json", "model_type"},
-      {"hf-configs-maxtext/gpt_oss_20b_dict.json", "model_type"},
+      {"hf-configs-maxtext/gpt_oss_20b_dict.json", ""},
+      {"hf-configs-maxtext/gpt_oss_120b_dict.json", ""},
       {"olmoe-1b-7b-0125-instruct/config.json", ""},
       {"wizardlm-2-8x22b/config.json", ""},
   };
@@ -100,6 +101,51 @@ TEST_CASE("model config: Llama-3.1-8B has 8,030,261,248 parameters") {
   REQUIRE(config.ok());
   CHECK(count_model(*config).params_total == 8'030'261'248);
   CHECK(count_model(*config).kv_bytes_per_token == 131'072);
+}
+
+TEST_CASE("model config: gpt-oss as published has 20.9B and 117B parameters, 3.6B and 5.1B active") {
+  const std::string root = ASSAY_SHARED "/configs/hf-configs-maxtext/";
+  if (!std::filesystem::exists(root)) {
+    WARN("skipped: no " << root);
+    return;
+  }
+  const auto small = read_model_config(root + "gpt_oss_20b_dict.json"),
+             large = read_model_config(root + "gpt_oss_120b_dict.json");
+  REQUIRE(small.ok());
+  REQUIRE(large.ok());
+  // Model card, table 1: 20.91B and 116.83B in total; active 3.61B and 5.13B, which leaves the embedding table out.
+  CHECK(count_model(*small).params_total == 20'914'757'184);
+  CHECK(count_model(*large).params_total == 116'829'156'672);
+  const std::int64_t table = 201'088LL * 2880;
+  CHECK(std::abs(static_cast<double>(count_model(*small).params_active - table) / 3.61e9 - 1) < 2e-3);
+  CHECK(std::abs(static_cast<double>(count_model(*large).params_active - table) / 5.13e9 - 1) < 2e-3);
+  CHECK(count_model(*small).kv_bytes_per_token == 2 * 8 * 64 * 24 * 2);
+  CHECK(small->layers[0].window == 128);
+  CHECK(small->layers[1].window == 0);
+  CHECK(!small->rope.truncate);
+  CHECK(rope_gain(small->rope, small->attention) == Approx(0.1 * std::log(32.0) + 1).epsilon(1e-15));
+}
+
+TEST_CASE("model config: parameters do not depend on how experts are stored") {
+  Json c = {{"model_type", "gpt_oss"},  {"vocab_size", 9},        {"hidden_size", 32},
+            {"intermediate_size", 64},  {"num_hidden_layers", 2}, {"num_attention_heads", 2},
+            {"num_key_value_heads", 1}, {"head_dim", 4},          {"max_position_embeddings", 64},
+            {"rms_norm_eps", 1e-5},     {"num_local_experts", 4}, {"num_experts_per_tok", 1},
+            {"sliding_window", 8}};
+  const auto plain = parse_model_config(c, "c");
+  c["quantization_config"] = {{"quant_method", "mxfp4"}};
+  const auto mxfp4 = parse_model_config(c, "c");
+  REQUIRE(plain.ok());
+  REQUIRE(mxfp4.ok());
+  const ModelCounts a = count_model(*plain), b = count_model(*mxfp4);
+  const std::int64_t attention = 32 * (8 + 4 + 4 + 8) + (8 + 4 + 4 + 32) + 2,
+                     expert = 3 * 32 * 64 + 2 * 64 + 32, rest = 2 * 9 * 32 + 32;
+  CHECK(a.params_total == 2 * (attention + 2 * 32 + 4 * 33 + 4 * expert) + rest);
+  CHECK(a.params_active == 2 * (attention + 2 * 32 + 4 * 33 + expert) + rest);
+  CHECK(a.forward_flops_per_token == 2 * (2 * (32 * 24 + 4 * 32 + 3 * 32 * 64) + 9 * 32));
+  CHECK(b.params_total == a.params_total);
+  CHECK(b.params_active == a.params_active);
+  CHECK(b.forward_flops_per_token == a.forward_flops_per_token);
 }
 
 TEST_CASE("conventions: the authors' choices are the default, each can be switched, others are refused") {
