@@ -133,11 +133,12 @@ PackedMatrix pack_mxfp4(const std::uint8_t* codes, const std::uint8_t* scales, s
     auto* const panel = static_cast<std::uint8_t*>(panels) + o / kPanelOutputs * stride;
     const int shift = j < kMxfp4Row ? 0 : 4;
     for (std::int64_t g = 0; g < n_groups; ++g) panel[g * kMxfp4Group + j] = scales[o * n_groups + g];
-    for (std::int64_t k = 0; k < n_in; ++k) {
-      const unsigned both = codes[(o * n_in + k) / 2], code = k % 2 == 0 ? both & 15U : both >> 4;
-      std::uint8_t& to = panel[k / kMxfp4Inputs * kMxfp4Group + kPanelOutputs + k % kMxfp4Inputs * kMxfp4Row +
-                               j % kMxfp4Row];
-      to = static_cast<std::uint8_t>(to | code << shift);
+    for (std::int64_t k = 0; k < n_in; k += 2) {  // a byte of two inputs goes to two rows
+      const unsigned both = codes[(o * n_in + k) / 2];
+      std::uint8_t* const to = panel + k / kMxfp4Inputs * kMxfp4Group + kPanelOutputs +
+                               k % kMxfp4Inputs * kMxfp4Row + j % kMxfp4Row;
+      to[0] = static_cast<std::uint8_t>(to[0] | (both & 15U) << shift);
+      to[kMxfp4Row] = static_cast<std::uint8_t>(to[kMxfp4Row] | (both >> 4) << shift);
     }
   }
   return {panels, WeightFormat::mxfp4, n_out, n_in};

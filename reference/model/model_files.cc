@@ -69,7 +69,9 @@ Status check_tensors(const Checkpoint& checkpoint, const ModelConfig& config) {
     known.insert(spec.name);
   }
   for (const TensorView& view : checkpoint.tensors()) {
-    if (known.contains(view.name) || may_be_unused(config, view.name) || is_block_scale(checkpoint, view))
+    const bool empty = view.elements() == 0;  // transformers stores a shared expert of width 0
+    if (known.contains(view.name) || may_be_unused(config, view.name) || is_block_scale(checkpoint, view) ||
+        empty)
       continue;
     return Error{.code = Code::unsupported,
                  .message = "the weights hold a tensor that the configuration does not explain",

@@ -128,8 +128,10 @@ class Packer {
   Status pack_mxfp4_parts(const std::vector<LinearRef>& parts, std::int64_t n_out, std::int64_t n_in,
                           PackedLinear& out) {
     std::vector<std::uint8_t> codes, scales;
+    codes.reserve(static_cast<std::size_t>(n_out * n_in / 2));
     const auto append = [](std::vector<std::uint8_t>& to, std::span<const std::byte> from) {
-      for (const std::byte each : from) to.push_back(std::to_integer<std::uint8_t>(each));
+      const auto* const bytes = reinterpret_cast<const std::uint8_t*>(from.data());
+      to.insert(to.end(), bytes, bytes + from.size());
     };
     for (const LinearRef& part : parts) {
       const WeightRef& ref = part.weight;
@@ -139,6 +141,9 @@ class Packer {
         append(codes, tensor.codes(ref.expert, ref.first + o * ref.step));
         append(scales, tensor.row_scales(ref.expert, ref.first + o * ref.step));
       }
+      if (!is_last(ref)) continue;
+      files_.checkpoint.release(*tensor.blocks);
+      files_.checkpoint.release(*tensor.scales);
     }
     out.matrix = pack_mxfp4(codes.data(), scales.data(), n_out, n_in, out.memory.get());
     return {};
@@ -163,9 +168,11 @@ class Packer {
   }
 
   // A tensor that holds one matrix is not needed again; one that holds all experts is, until the last is packed.
+  static bool is_last(const WeightRef& ref) { return ref.n_experts == 0 || ref.expert + 1 == ref.n_experts; }
   void release(const WeightRef& ref) const {
-    const bool last = ref.n_experts == 0 || ref.expert + 1 == ref.n_experts;
-    if (last && !ref.mxfp4) files_.checkpoint.release(*files_.checkpoint.find(ref.name));
+    const TensorView* view = files_.checkpoint.find(ref.mxfp4 ? mxfp4_blocks_name(ref.name) : ref.name);
+    ASSAY_CHECK(view);
+    if (is_last(ref)) files_.checkpoint.release(*view);
   }
 
   Status biases(const std::vector<LinearRef>& parts, PackedLinear& out) const {
