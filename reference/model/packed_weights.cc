@@ -67,9 +67,10 @@ class Packer {
   WeightFormat format_of(const WeightRef& ref, const TensorView& view) const {
     if (ref.mxfp4) return WeightFormat::mxfp4;
     if (view.format == Format::BF16) return WeightFormat::bf16;
-    const bool codes = is_fp8_matrix(view.format) && recipe_ == Recipe::dequant_f32 && ref.whole();
+    if (is_fp8_matrix(view.format) && recipe_ == Recipe::dequant_bf16) return WeightFormat::bf16;
+    const bool codes = is_fp8_matrix(view.format) && ref.whole();
     const bool one_block =
-        block_.cols % kFp8Inputs == 0 || !block_.stated;  // a panel has a scale for 128 inputs
+        block_.cols % kFp8Inputs == 0 || !block_.stated;  // a panel has one scale for 128 inputs
     if (!codes || !one_block) return WeightFormat::f32;
     return view.format == Format::F8_E4M3 ? WeightFormat::e4m3 : WeightFormat::e5m2;
   }
@@ -119,10 +120,19 @@ class Packer {
 
   template <class T>
   Result<std::vector<T>> numbers(const WeightRef& ref) const {
-    if constexpr (std::is_same_v<T, float>)
+    if constexpr (std::is_same_v<T, float>) {
       return load_weight_f32(files_.checkpoint, ref, recipe_, block_);
-    else
-      return load_weight_codes<T>(files_.checkpoint, ref);
+    } else {
+      const TensorView* view = files_.checkpoint.find(ref.name);
+      ASSAY_CHECK(view);
+      if (bits_of(view->format) == static_cast<int>(8 * sizeof(T)))
+        return load_weight_codes<T>(files_.checkpoint, ref);
+      ASSAY_TRY(const std::vector<float> wide, load_weight_f32(files_.checkpoint, ref, recipe_, block_));
+      std::vector<T> out;
+      out.reserve(wide.size());
+      for (const float value : wide) out.push_back(static_cast<T>(round_bf16(value)));  // dequant-bf16: exact
+      return out;
+    }
   }
 
   Status pack_mxfp4_parts(const std::vector<LinearRef>& parts, std::int64_t n_out, std::int64_t n_in,

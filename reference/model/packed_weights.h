@@ -47,7 +47,8 @@ struct PackedModel {
 };
 
 // Reads and packs everything; pages of the mapping are released as they are packed. BF16, MXFP4 and (under dequant-f32) FP8 matrices
-// keep their codes, so long as those that are packed as one have the same format; all others become f32 under `recipe`.
+// keep their codes, and FP8 is BF16 under dequant-bf16, so long as those that are packed as one have the same format; all others
+// become f32 under `recipe`.
 Result<PackedModel> pack_model(const ModelFiles& files, Recipe recipe);
 
 }  // namespace assay
