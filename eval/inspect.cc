@@ -105,6 +105,7 @@ Result<std::optional<ModelConfig>> config_of(const ModelLocation& location, cons
     if (error.code == Code::unsupported) error.message += "; `inspect --headers-only` lists what is stored";
     return error;
   }
+  adopt_storage(checkpoint, *config);
   const Status fits = check_all_stored(checkpoint, *config);
   const bool is_file = location.path != location.folder;
   if (!fits.ok() && !is_file) return fits.error();

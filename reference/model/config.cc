@@ -57,7 +57,6 @@ constexpr std::string_view kHarmless[] = {"architectures",
                                           "cross_attention_hidden_size",
                                           "torchscript",
                                           "use_bfloat16",
-                                          "initial_context_length",
                                           "sep_token_id"};
 
 Status read_sizes(ConfigKeys& keys, ModelConfig& c) {

@@ -68,6 +68,7 @@ Status read_gpt_oss(ConfigKeys& keys, ModelConfig& c) {
   }
   c.router.scoring = Scoring::softmax_of_chosen;
   c.router_bias = c.expert_bias = true;
+  keys.has("initial_context_length");  // of training; original_max_position_embeddings says what YaRN takes
   c.activation = Activation::clamped_swiglu;
   ASSAY_TRY(c.swiglu_alpha, keys.number_or("swiglu_alpha", c.swiglu_alpha, 1e-3, 1e3));
   ASSAY_TRY(c.swiglu_limit, keys.number_or("swiglu_limit", c.swiglu_limit, 1e-3, 1e6));

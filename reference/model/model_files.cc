@@ -7,6 +7,7 @@
 #include <set>
 
 #include "reference/model/tensors.h"
+#include "reference/weights/mxfp4.h"
 
 namespace assay {
 namespace {
@@ -34,8 +35,17 @@ bool may_be_unused(const ModelConfig& c, std::string_view name) {
 Result<ModelFiles> open_model(const std::string& path) {
   ASSAY_TRY(Checkpoint checkpoint, Checkpoint::open(path));
   ASSAY_TRY(ModelConfig config, read_model_config(checkpoint.folder() + "/config.json"));
+  adopt_storage(checkpoint, config);
   ASSAY_OK(check_tensors(checkpoint, config));
   return ModelFiles{std::move(config), std::move(checkpoint)};
+}
+
+void adopt_storage(const Checkpoint& checkpoint, ModelConfig& c) {
+  const bool open = c.quant.method.empty() && c.expert_storage == ExpertStorage::interleaved;
+  if (!open || c.hidden_size % kMxfp4Block != 0 || c.moe_intermediate_size % kMxfp4Block != 0) return;
+  const std::string plain = expert_ref(c, 0, 0).gate.weight.name;
+  if (checkpoint.find(plain) == nullptr && checkpoint.find(mxfp4_blocks_name(plain)) != nullptr)
+    c.quant.method = "mxfp4";
 }
 
 Status check_stored(const Checkpoint& checkpoint, const TensorSpec& spec) {

@@ -18,6 +18,9 @@ struct ModelFiles {
 // `path`: a folder, or a .safetensors file with config.json beside it. Reads headers only.
 Result<ModelFiles> open_model(const std::string& path);
 
+// MXFP4 experts are known by their tensors where an export left quantization_config out.
+void adopt_storage(const Checkpoint& checkpoint, ModelConfig& config);
+
 // A tensor that the configuration asks for: there, of that shape, in a format that can be read, FP8 with its scales.
 Status check_stored(const Checkpoint& checkpoint, const TensorSpec& spec);
 

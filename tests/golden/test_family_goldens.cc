@@ -67,7 +67,7 @@ std::string with_bias_in(const Scratch& scratch, const std::string& name, Format
   const std::string folder = scratch / std::string(name_of(format));
   std::filesystem::create_directory(folder);
   std::filesystem::copy_file(kFolder + name + "/config.json", folder + "/config.json");
-  REQUIRE(memory.size() >= 2);
+  REQUIRE(memory.size() == 1);  // of the one layer with experts
   REQUIRE(write_safetensors(folder + "/model.safetensors", tensors).ok());
   return folder;
 }
@@ -97,7 +97,7 @@ TEST_CASE("family goldens: a correction bias is read as f32 from whatever it is 
   std::vector<float> first;
   std::vector<double> first_exact;
   for (const Format format : {Format::F32, Format::BF16, Format::F64}) {
-    const std::string folder = with_bias_in(scratch, "deepseek_v3-shared3", format);
+    const std::string folder = with_bias_in(scratch, "deepseek_v3-fp8-tensor", format);
     const auto engine = Engine::load(folder, {});
     if (!engine.ok()) FAIL(engine.error().text());
     const auto got = (*engine)->logits(prompts);
@@ -116,7 +116,7 @@ TEST_CASE("family goldens: a correction bias is read as f32 from whatever it is 
 
 TEST_CASE("family goldens: the oracle path within 1e-9 of every reading") {
   const auto all = folders();
-  REQUIRE(all.size() >= 12);
+  REQUIRE(all.size() >= 10);
   for (const std::string& folder : all) {
     const hf::Variant v = hf::load_folder(folder);
     for (const assay::Json& convention : v.meta["conventions"]) {
