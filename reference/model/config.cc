@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "reference/model/config_defaults.h"
 #include "reference/model/config_keys.h"
 #include "reference/model/config_parts.h"
 #include "reference/model/families.h"
@@ -57,14 +58,36 @@ constexpr std::string_view kHarmless[] = {"architectures",
                                           "cross_attention_hidden_size",
                                           "torchscript",
                                           "use_bfloat16",
-                                          "sep_token_id"};
+                                          "sep_token_id",
+                                          "tokenizer_class",
+                                          "finetuning_task",
+                                          "prefix",
+                                          "length_penalty",
+                                          "repetition_penalty",
+                                          "diversity_penalty",
+                                          "num_beam_groups",
+                                          "typical_p",
+                                          "no_repeat_ngram_size",
+                                          "encoder_no_repeat_ngram_size",
+                                          "early_stopping"};
+
+Status read_context(ConfigKeys& keys, ModelConfig& c) {
+  const std::int64_t fallback = default_context(c.model_type);
+  if (fallback > 0) {
+    ASSAY_TRY(c.max_position_embeddings,
+              keys.integer_or("max_position_embeddings", fallback, 1, kMaxContext));
+    return {};
+  }
+  ASSAY_TRY(c.max_position_embeddings, keys.integer("max_position_embeddings", 1, kMaxContext));
+  return {};
+}
 
 Status read_sizes(ConfigKeys& keys, ModelConfig& c) {
   ASSAY_TRY(c.vocab_size, keys.integer("vocab_size", 1, kMaxVocab));
   ASSAY_TRY(c.hidden_size, keys.integer("hidden_size", 1, kMaxWidth));
   ASSAY_TRY(c.num_hidden_layers, keys.integer("num_hidden_layers", 1, kMaxLayers));
   ASSAY_TRY(c.intermediate_size, keys.integer("intermediate_size", 1, kMaxWidth));
-  ASSAY_TRY(c.max_position_embeddings, keys.integer("max_position_embeddings", 1, kMaxContext));
+  ASSAY_OK(read_context(keys, c));
   ASSAY_TRY(c.rms_norm_eps, keys.number("rms_norm_eps", 1e-30, 1.0));
   ASSAY_TRY(c.tie_word_embeddings, keys.boolean_or("tie_word_embeddings", false));
   ASSAY_TRY(const std::string act, keys.text_or("hidden_act", "silu"));
@@ -131,6 +154,13 @@ Status read_grouped(ConfigKeys& keys, const Family& family, ModelConfig& c) {
   if (c.head_dim == 0) c.head_dim = c.hidden_size / heads;
   c.qk_norm = family.qk_norm;
   c.attention_sinks = family.attention_sinks;
+  const bool normed = family.qk_norm != QkNorm::none;
+  ASSAY_TRY(const bool use_qk_norm,
+            keys.boolean_or("use_qk_norm", normed));  // in early Qwen3-MoE configurations
+  if (use_qk_norm != normed) {
+    return keys.refuse(Code::unsupported, "use_qk_norm", "this family has its query and key norms fixed",
+                       normed ? "true" : "false", use_qk_norm ? "true" : "false");
+  }
   if (family.model_type == "olmoe") {
     ASSAY_TRY(c.clip_qkv, keys.number_or("clip_qkv", 0, 1e-6, 1e6));
   }
@@ -215,6 +245,16 @@ Status read_attention(ConfigKeys& keys, const Family& family, ModelConfig& c) {
 }
 
 Result<const Family*> known_family(const Json& config, std::string_view file) {
+  if (!config.contains("model_type") && config.contains("n_layers") && config.contains("dim")) {
+    return Error{
+        .code = Code::unsupported,
+        .message =
+            "this configuration is of another program (the inference demo of DeepSeek-V3, or llama2.c)",
+        .file = std::string(file),
+        .field = "model_type",
+        .expected = "the config.json that was published with the weights",
+        .got = "a configuration with dim and n_layers"};
+  }
   ASSAY_TRY(const std::string type, json_string(config, "model_type", file));
   const Family* family = find_family(type);
   if (family) return family;

@@ -63,6 +63,7 @@ struct RopeConfig {
   bool has_mscale = false, has_mscale_all_dim = false;
   double mscale = 1, mscale_all_dim = 0;
   double low_freq_factor = 1, high_freq_factor = 4;
+  bool operator==(const RopeConfig&) const = default;
 };
 
 struct RouterConfig {
@@ -121,7 +122,8 @@ struct ModelConfig {
   bool router_bias = false, expert_bias = false;
   Activation activation = Activation::silu;
   double swiglu_alpha = 1.702, swiglu_limit = 7;  // of clamped_swiglu
-  std::int64_t num_nextn_predict_layers = 0;  // MTP modules stored after the layers; logits do not use them
+  std::int64_t num_nextn_predict_layers = 0;  // MTP modules stored after the layers (mtp.h)
+  std::vector<LayerChoice> mtp_layers;        // (num_nextn_predict_layers)
   std::int64_t window_split = 0;              // max_window_layers where it decides which layers slide, else 0
   std::vector<LayerChoice> layers;            // (num_hidden_layers)
 

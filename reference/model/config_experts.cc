@@ -11,7 +11,15 @@ namespace {
 constexpr std::int64_t kMaxInner = 1 << 20;
 
 Status read_counts(ConfigKeys& keys, const std::string& n_key, RouterConfig& r) {
-  ASSAY_TRY(r.n_experts, keys.integer(n_key, 1, kMaxConfigExperts));
+  // transformers 5 writes the count of several families under one name.
+  const std::string renamed = "num_local_experts";
+  const bool only_renamed = !keys.has(n_key) && keys.has(renamed);
+  ASSAY_TRY(r.n_experts, keys.integer(only_renamed ? renamed : n_key, 1, kMaxConfigExperts));
+  ASSAY_TRY(const std::int64_t other, keys.integer_or(renamed, r.n_experts, 1, kMaxConfigExperts));
+  if (other != r.n_experts) {
+    return keys.refuse(Code::bad_value, renamed, "the two counts of experts differ",
+                       std::to_string(r.n_experts), std::to_string(other));
+  }
   ASSAY_TRY(r.n_chosen, keys.integer("num_experts_per_tok", 1, r.n_experts));
   return {};
 }
@@ -35,6 +43,12 @@ Status read_qwen(ConfigKeys& keys, const Family& family, ModelConfig& c) {
   if (!family.shared_name.empty()) {
     ASSAY_TRY(c.shared_intermediate_size, keys.integer("shared_expert_intermediate_size", 1, kMaxInner));
     c.shared_gate = true;
+    return read_qwen_layers(keys, c);
+  }
+  ASSAY_TRY(const std::int64_t shared, keys.integer_or("shared_expert_intermediate_size", 0, 0, kMaxInner));
+  if (shared != 0) {
+    return keys.refuse(Code::unsupported, "shared_expert_intermediate_size",
+                       "this family has no shared expert", "0", std::to_string(shared));
   }
   return read_qwen_layers(keys, c);
 }
@@ -138,11 +152,19 @@ Status read_deepseek(ConfigKeys& keys, const Family& family, ModelConfig& c) {
   ASSAY_TRY(c.moe_intermediate_size, keys.integer("moe_intermediate_size", 1, kMaxInner));
   ASSAY_TRY(const std::int64_t n_shared, keys.integer_or("n_shared_experts", 0, 0, 64));
   c.shared_intermediate_size = n_shared * c.moe_intermediate_size;  // several shared experts are one wide one
-  ASSAY_TRY(c.num_nextn_predict_layers, keys.integer_or("num_nextn_predict_layers", 0, 0, 64));
+  // transformers 5 has a second name for the modules.
+  const std::string mtp_key =
+      keys.has("num_nextn_predict_layers") ? "num_nextn_predict_layers" : "num_mtp_layers";
+  ASSAY_TRY(c.num_nextn_predict_layers, keys.integer_or(mtp_key, 0, 0, 64));
   ASSAY_TRY(const std::int64_t first, keys.integer_or("first_k_dense_replace", 0, 0, 1 << 20));
   ASSAY_TRY(const std::int64_t step, keys.integer_or("moe_layer_freq", 1, 1, 1 << 20));
-  for (std::int64_t i = 0; i < c.num_hidden_layers; ++i) {
-    c.layers[static_cast<std::size_t>(i)].is_moe = i >= first && i % step == 0;
+  // The modules are numbered on after the layers, and the rule goes on with them (vLLM deepseek_mtp.py builds the same decoder layer).
+  c.mtp_layers.resize(static_cast<std::size_t>(c.num_nextn_predict_layers));
+  for (std::int64_t i = 0; i < c.num_hidden_layers + c.num_nextn_predict_layers; ++i) {
+    LayerChoice& layer = i < c.num_hidden_layers
+                             ? c.layers[static_cast<std::size_t>(i)]
+                             : c.mtp_layers[static_cast<std::size_t>(i - c.num_hidden_layers)];
+    layer.is_moe = i >= first && i % step == 0;
   }
   return read_deepseek_router(keys, v3, c.router);
 }

@@ -10,6 +10,16 @@ namespace {
 
 std::string shown(const Json& value) { return dump_json(value).substr(0, 80); }
 
+// Switches that stand for what every family here does: off changes numbers.
+constexpr std::string_view kOnByNature[] = {"use_mla",   "use_rope", "use_rmsnorm", "use_rms_norm",
+                                            "is_causal", "lm_head",  "pre_norm",    "scale_attn_weights"};
+
+bool is_off(std::string_view key, const Json& value) {
+  if (value.is_null()) return true;
+  const bool named = std::find(std::begin(kOnByNature), std::end(kOnByNature), key) != std::end(kOnByNature);
+  return value.is_boolean() && value.get<bool>() == named;
+}
+
 }  // namespace
 
 ConfigKeys::ConfigKeys(const Json& object, std::string_view file, std::string prefix)
@@ -112,10 +122,9 @@ Result<std::vector<std::int64_t>> ConfigKeys::integers(const std::string& key, s
 
 Status ConfigKeys::refuse_rest(std::span<const std::string_view> harmless) const {
   for (const auto& [key, value] : object_.items()) {
-    const bool off = value.is_null() || (value.is_boolean() && !value.get<bool>());
     const bool known =
         taken_.contains(key) || std::find(harmless.begin(), harmless.end(), key) != harmless.end();
-    if (known || off || key.starts_with("_")) continue;
+    if (known || is_off(key, value) || key.starts_with("_")) continue;
     return refuse(Code::unsupported, key,
                   "the configuration has a key that may change numbers and is not known here",
                   "only known keys", shown(value));

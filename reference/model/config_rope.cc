@@ -44,6 +44,14 @@ Result<RopeKind> kind_named(const ConfigKeys& keys, const std::string& name) {
                      "default, linear, llama3 or yarn", name.substr(0, 80));
 }
 
+// Families that turn a part of each head only come under other model types.
+Status whole_head(ConfigKeys& keys) {
+  ASSAY_TRY(const double share, keys.number_or("partial_rotary_factor", 1, 0, 1));
+  if (share == 1) return {};
+  return keys.refuse(Code::unsupported, "partial_rotary_factor", "this family turns whole heads", "1",
+                     fmt::format("{}", share));
+}
+
 Status read_scaling(const Json& object, std::string_view name, std::string_view file, bool deepseek,
                     RopeConfig& r) {
   ConfigKeys keys(object, file, std::string(name) + ".");
@@ -61,7 +69,29 @@ Status read_scaling(const Json& object, std::string_view name, std::string_view 
   if (r.kind == RopeKind::linear) {
     ASSAY_TRY(r.factor, keys.number("factor", 1.0, kMaxFactor));
   }
+  ASSAY_OK(whole_head(keys));
   return keys.refuse_rest({});
+}
+
+// A description under one of its two names. Code::bad_value where it is no object.
+Status read_described(ConfigKeys& keys, const std::string& name, std::string_view file, bool deepseek,
+                      RopeConfig& r) {
+  const Json* described = keys.find(name);
+  ASSAY_CHECK(described);
+  if (!described->is_object())
+    return keys.refuse(Code::bad_value, name, "rope is not described", "an object", described->type_name());
+  return read_scaling(*described, name, file, deepseek, r);
+}
+
+// transformers 5 writes rope_parameters; files that keep rope_scaling beside it must mean the same.
+Status read_both(ConfigKeys& keys, std::string_view file, bool deepseek, RopeConfig& r) {
+  RopeConfig old = r;
+  ASSAY_OK(read_described(keys, "rope_parameters", file, deepseek, r));
+  old.theta = r.theta;
+  ASSAY_OK(read_described(keys, "rope_scaling", file, deepseek, old));
+  if (old == r) return {};
+  return keys.refuse(Code::bad_value, "rope_parameters", "rope is described twice and differently",
+                     "rope_scaling or rope_parameters", "both");
 }
 
 }  // namespace
@@ -72,18 +102,12 @@ Status read_rope(ConfigKeys& keys, const Family& family, std::string_view file, 
   ASSAY_TRY(const double theta,
             keys.number_or("rope_theta", family.default_rope_theta, 1.0 + 1e-9, kMaxTheta));
   r.theta = theta;
-  const Json* old_style = keys.find("rope_scaling");
-  const Json* new_style = keys.find("rope_parameters");
-  if (old_style && new_style) {
-    return keys.refuse(Code::bad_value, "rope_parameters", "rope is described twice",
-                       "rope_scaling or rope_parameters", "both");
-  }
-  const Json* scaling = old_style ? old_style : new_style;
-  if (!scaling) return {};
+  ASSAY_OK(whole_head(keys));
+  const bool old_style = keys.has("rope_scaling"), new_style = keys.has("rope_parameters");
+  if (!old_style && !new_style) return {};
   const std::string name = old_style ? "rope_scaling" : "rope_parameters";
-  if (!scaling->is_object())
-    return keys.refuse(Code::bad_value, name, "rope is not described", "an object", scaling->type_name());
-  ASSAY_OK(read_scaling(*scaling, name, file, deepseek, r));
+  ASSAY_OK(old_style && new_style ? read_both(keys, file, deepseek, r)
+                                  : read_described(keys, name, file, deepseek, r));
   if (keys.has("rope_theta") && r.theta != theta) {
     return keys.refuse(Code::bad_value, "rope_theta", "theta is given twice", fmt::format("{}", theta),
                        fmt::format("{}", r.theta));

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <set>
 
+#include "reference/model/fused_experts.h"
 #include "reference/model/tensors.h"
 #include "reference/weights/mxfp4.h"
 
@@ -35,7 +36,12 @@ bool may_be_unused(const ModelConfig& c, std::string_view name) {
 Result<ModelFiles> open_model(const std::string& path) {
   ASSAY_TRY(Checkpoint checkpoint, Checkpoint::open(path));
   ASSAY_TRY(ModelConfig config, read_model_config(checkpoint.folder() + "/config.json"));
+  return join_model(std::move(config), std::move(checkpoint));
+}
+
+Result<ModelFiles> join_model(ModelConfig config, Checkpoint checkpoint) {
   adopt_storage(checkpoint, config);
+  ASSAY_OK(view_fused_experts(config, checkpoint));
   ASSAY_OK(check_tensors(checkpoint, config));
   return ModelFiles{std::move(config), std::move(checkpoint)};
 }
@@ -80,7 +86,7 @@ Status check_tensors(const Checkpoint& checkpoint, const ModelConfig& config) {
   }
   for (const TensorView& view : checkpoint.tensors()) {
     const bool empty = view.elements() == 0;  // transformers stores a shared expert of width 0
-    if (known.contains(view.name) || may_be_unused(config, view.name) || is_block_scale(checkpoint, view) ||
+    if (known.contains(view.name) || checkpoint.has_parts(view.name) || may_be_unused(config, view.name) || is_block_scale(checkpoint, view) ||
         empty)
       continue;
     return Error{.code = Code::unsupported,

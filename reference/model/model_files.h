@@ -18,6 +18,9 @@ struct ModelFiles {
 // `path`: a folder, or a .safetensors file with config.json beside it. Reads headers only.
 Result<ModelFiles> open_model(const std::string& path);
 
+// Weights and configuration that lie apart: the same checks.
+Result<ModelFiles> join_model(ModelConfig config, Checkpoint checkpoint);
+
 // MXFP4 experts are known by their tensors where an export left quantization_config out.
 void adopt_storage(const Checkpoint& checkpoint, ModelConfig& config);
 

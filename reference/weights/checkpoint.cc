@@ -263,7 +263,29 @@ Status Checkpoint::sort_and_check() {
 const TensorView* Checkpoint::find(std::string_view name) const {
   const auto it = std::lower_bound(tensors_.begin(), tensors_.end(), name,
                                    [](const TensorView& view, std::string_view n) { return view.name < n; });
-  return it != tensors_.end() && it->name == name ? &*it : nullptr;
+  if (it != tensors_.end() && it->name == name) return &*it;
+  const auto part = parts_.find(name);
+  return part == parts_.end() ? nullptr : &part->second;
+}
+
+Status Checkpoint::add_parts(const TensorView& whole, std::vector<TensorView> parts) {
+  for (TensorView& part : parts) {
+    ASSAY_CHECK(part.bytes.data() >= whole.bytes.data());
+    ASSAY_CHECK(part.bytes.data() + part.bytes.size() <= whole.bytes.data() + whole.bytes.size());
+    if (find(part.name)) {
+      return Error{.code = Code::duplicate,
+                   .message = "a tensor is stored by itself and as a part of another one",
+                   .file = file_of(whole),
+                   .offset = whole.offset,
+                   .field = part.name,
+                   .expected = "each tensor once",
+                   .got = "also in " + whole.name};
+    }
+    std::string name = part.name;
+    parts_.emplace(std::move(name), std::move(part));
+  }
+  wholes_.insert(whole.name);
+  return {};
 }
 
 Result<const TensorView*> Checkpoint::need(std::string_view name, std::span<const std::int64_t> shape) const {

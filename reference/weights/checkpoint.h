@@ -9,7 +9,9 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -52,6 +54,11 @@ class Checkpoint {
   // The tensor, of exactly this shape; else missing_tensor or bad_shape.
   Result<const TensorView*> need(std::string_view name, std::span<const std::int64_t> shape) const;
 
+  // Views into `whole`, which find() and need() give from now on under their own names; tensors() keeps listing what the files
+  // hold. Names must be new (else Code::duplicate) and parts must lie in the bytes of the whole (checked).
+  Status add_parts(const TensorView& whole, std::vector<TensorView> parts);
+  bool has_parts(std::string_view name) const { return wholes_.contains(name); }
+
   const std::string& path() const { return path_; }
   std::string folder() const;  // where config.json and tokenizer files lie
   const std::string& file_of(const TensorView& view) const;
@@ -80,6 +87,8 @@ class Checkpoint {
   std::vector<MappedFile> mappings_;
   std::vector<std::string> files_;
   std::vector<TensorView> tensors_;
+  std::map<std::string, TensorView, std::less<>> parts_;
+  std::set<std::string, std::less<>> wholes_;  // names of tensors that have parts
   std::vector<std::string> warnings_;
   std::vector<std::pair<std::string, std::string>> metadata_;
   mutable std::string weights_digest_;
