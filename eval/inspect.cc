@@ -12,7 +12,9 @@
 #include "base/sha256.h"
 #include "reference/model/config.h"
 #include "reference/model/conventions.h"
+#include "reference/model/fused_experts.h"
 #include "reference/model/model_files.h"
+#include "reference/model/mtp.h"
 #include "reference/model/tensors.h"
 #include "reference/weights/checkpoint.h"
 #include "reference/weights/dequant.h"
@@ -78,7 +80,9 @@ void warn_about_extra(const Checkpoint& checkpoint, const std::optional<ModelCon
   std::size_t extra = 0;
   std::string first;
   for (const TensorView& view : checkpoint.tensors()) {
-    if (wanted.contains(view.name) || is_block_scale(checkpoint, view) || is_mtp(config, view.name)) continue;
+    if (wanted.contains(view.name) || checkpoint.has_parts(view.name) || is_block_scale(checkpoint, view) ||
+        is_mtp(config, view.name))
+      continue;
     if (extra++ == 0) first = view.name;
   }
   if (extra > 0)
@@ -86,7 +90,7 @@ void warn_about_extra(const Checkpoint& checkpoint, const std::optional<ModelCon
         fmt::format("{} tensors are not used by this architecture, the first is {}", extra, first));
 }
 
-Result<std::optional<ModelConfig>> config_of(const ModelLocation& location, const Checkpoint& checkpoint,
+Result<std::optional<ModelConfig>> config_of(const ModelLocation& location, Checkpoint& checkpoint,
                                              const InspectOptions& options, Json& warnings) {
   const std::string path = (fs::path(location.folder) / "config.json").string();
   std::error_code ignored;
@@ -106,7 +110,8 @@ Result<std::optional<ModelConfig>> config_of(const ModelLocation& location, cons
     return error;
   }
   adopt_storage(checkpoint, *config);
-  const Status fits = check_all_stored(checkpoint, *config);
+  Status fits = view_fused_experts(*config, checkpoint);
+  if (fits.ok()) fits = check_all_stored(checkpoint, *config);
   const bool is_file = location.path != location.folder;
   if (!fits.ok() && !is_file) return fits.error();
   if (!fits.ok())
@@ -140,7 +145,11 @@ void add_counts(Json& out, const std::optional<ModelConfig>& config, const Tally
   out["params_total"] = config ? counts.params_total : tally.params;
   out["params_active"] = known(counts.params_active);
   out["params_stored"] = tally.params;
+  const MtpCounts mtp = config ? count_mtp(*config) : MtpCounts{};
   out["params_mtp"] = tally.params_mtp;
+  out["params_mtp_unique"] = tally.params_mtp > 0 ? mtp.params : 0;
+  out["params_mtp_active"] = tally.params_mtp > 0 ? mtp.params_active : 0;
+  out["mtp_modules"] = known(config ? config->num_nextn_predict_layers : 0);
   out["kv_bytes_per_token"] = known(counts.kv_bytes_per_token);
   out["flops_per_token"] = {{"forward", known(counts.forward_flops_per_token)},
                             {"per_key", known(counts.attention_flops_per_key)}};
@@ -180,7 +189,7 @@ void line(std::string& text, std::string_view label, const std::string& value) {
 
 Result<Json> inspect_model(const std::string& model, const InspectOptions& options) {
   ASSAY_TRY(const ModelLocation location, locate_model(model));
-  ASSAY_TRY(const Checkpoint checkpoint, Checkpoint::open(location.path));
+  ASSAY_TRY(Checkpoint checkpoint, Checkpoint::open(location.path));
   Json warnings = Json::array();
   for (const std::string& warning : checkpoint.warnings()) warnings.push_back(warning);
   ASSAY_TRY(const std::optional<ModelConfig> config, config_of(location, checkpoint, options, warnings));
@@ -215,7 +224,10 @@ std::string inspect_text(const Json& i) {
        fmt::format("{} in {} tensors, {} of them block scales, {} files", shown(i.at("params_stored")),
                    shown(i.at("tensors")), shown(i.at("block_scales")), shown(i.at("files"))));
   if (i.at("params_mtp") != 0)
-    line(text, "multi-token part", shown(i.at("params_mtp")) + " of the stored ones, not used for logits");
+    line(
+        text, "multi-token part",
+        fmt::format("{} of the stored ones in {} modules, {} of them no copies; `logits --mtp` runs them",
+                    shown(i.at("params_mtp")), shown(i.at("mtp_modules")), shown(i.at("params_mtp_unique"))));
   for (const auto& [format, bytes] : i.at("bytes_by_format").items())
     line(text, "bytes " + format, shown(bytes));
   line(text, "context", shown(i.at("context_length")) + " tokens");

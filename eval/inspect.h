@@ -13,7 +13,8 @@ struct InspectOptions {
   bool headers_only = false;  // do not read config.json: for families that are not known here
 };
 
-// INTERFACE's fields and, beside them, `params_stored`, `params_mtp`, `files`, `digest.weights_of` ("headers"
+// INTERFACE's fields and, beside them, `params_stored`, `params_mtp` (as stored), `params_mtp_unique` and `params_mtp_active` (without the
+// copies of embedding and head), `mtp_modules`, `files`, `digest.weights_of` ("headers"
 // or "bytes"). A configuration that cannot be used, or that asks for tensors that the files do not have in
 // that shape, is refused; of a single file out of a folder of shards the latter is a warning.
 Result<Json> inspect_model(const std::string& model, const InspectOptions& options);

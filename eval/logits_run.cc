@@ -9,6 +9,7 @@
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "reference/model/conventions.h"
+#include "reference/model/mtp_oracle.h"
 #include "reference/model/oracle.h"
 #include "reference/weights/locate.h"
 #include "reference/weights/writer.h"
@@ -50,13 +51,21 @@ Result<std::vector<ForcedExperts>> forced_of(const LogitsJob& job, const ModelCo
 }
 
 template <class T>
-Status write_logits(const std::string& path, const std::vector<std::vector<T>>& logits, std::int64_t vocab,
+void add_logits(const std::string& prefix, const std::vector<std::vector<T>>& logits, std::int64_t vocab,
+                std::vector<TensorOut>& out) {
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    const auto n_rows = static_cast<std::int64_t>(logits[i].size()) / vocab;
+    out.push_back(tensor_out(fmt::format("{}logits.{}", prefix, i), {n_rows, vocab}, logits[i]));
+  }
+}
+
+template <class T>
+Status write_logits(const std::string& path, const std::vector<std::vector<T>>& logits,
+                    const std::vector<std::vector<std::vector<T>>>& mtp, std::int64_t vocab,
                     const LogitsReport& report) {
   std::vector<TensorOut> out;
-  for (std::size_t i = 0; i < logits.size(); ++i) {
-    const auto n_tokens = static_cast<std::int64_t>(logits[i].size()) / vocab;
-    out.push_back(tensor_out(fmt::format("logits.{}", i), {n_tokens, vocab}, logits[i]));
-  }
+  add_logits("", logits, vocab, out);
+  for (std::size_t k = 0; k < mtp.size(); ++k) add_logits(fmt::format("mtp.{}.", k + 1), mtp[k], vocab, out);
   std::vector<std::pair<std::string, std::string>> metadata;
   for (const auto& [name, value] : report.conventions) metadata.emplace_back("convention." + name, value);
   return write_safetensors(path, out, metadata);
@@ -70,7 +79,46 @@ Status finish(const LogitsJob& job, const std::vector<RouterTrace>& traces, Logi
   return write_router_traces(job.trace_path, traces);
 }
 
-Result<LogitsReport> run_oracle(const LogitsJob& job, const Prompts& prompts, ModelFiles files) {
+// Takes the conventions of the modules out of those of the model.
+Result<MtpChoices> mtp_choices(LogitsJob& job, const ModelConfig& config) {
+  MtpChoices choices;
+  if (!job.mtp) return choices;
+  for (const std::string& each : job.engine.conventions) {
+    if (is_mtp_convention(each)) ASSAY_OK(set_mtp_convention(choices, config.num_nextn_predict_layers, each));
+  }
+  std::erase_if(job.engine.conventions, [](const std::string& each) { return is_mtp_convention(each); });
+  return choices;
+}
+
+void report_mtp(const LogitsJob& job, const ModelConfig& config, const MtpChoices& choices,
+                LogitsReport& report) {
+  if (!job.mtp) return;
+  report.mtp_modules = config.num_nextn_predict_layers;
+  for (auto& each : mtp_conventions_of(choices, report.mtp_modules))
+    report.conventions.push_back(std::move(each));
+}
+
+// Of each module, of each prompt.
+Result<std::vector<std::vector<std::vector<double>>>> oracle_mtp(const LogitsJob& job, const Prompts& prompts,
+                                                                 const ModelFiles& files,
+                                                                 const Oracle& oracle,
+                                                                 const MtpChoices& choices,
+                                                                 ThreadPool& pool) {
+  std::vector<std::vector<std::vector<double>>> out;
+  if (!job.mtp) return out;
+  ASSAY_TRY(const MtpOracle modules, MtpOracle::load(files.checkpoint, files.config, job.engine.recipe));
+  out.assign(static_cast<std::size_t>(files.config.num_nextn_predict_layers), {});
+  for (auto& module : out) module.resize(prompts.size());
+  pool.run(prompts.size(), [&](std::size_t i, int) {
+    if (stop_requested()) return;
+    auto logits = modules.logits(oracle, prompts[i], choices);
+    for (std::size_t k = 0; k < out.size(); ++k) out[k][i] = std::move(logits[k]);
+  });
+  return out;
+}
+
+Result<LogitsReport> run_oracle(LogitsJob job, const Prompts& prompts, ModelFiles files) {
+  ASSAY_TRY(const MtpChoices choices, mtp_choices(job, files.config));
   for (const std::string& each : job.engine.conventions) ASSAY_OK(set_convention(files.config, each));
   LogitsReport report{.n = static_cast<std::int64_t>(prompts.size()),
                       .backend = "oracle f64",
@@ -87,26 +135,35 @@ Result<LogitsReport> run_oracle(const LogitsJob& job, const Prompts& prompts, Mo
     if (stop_requested()) return;
     logits[i] = oracle.logits(prompts[i], forced.empty() ? nullptr : &forced[i], &traces[i]);
   });
+  ASSAY_TRY(const auto mtp, oracle_mtp(job, prompts, files, oracle, choices, pool));
   if (stop_requested()) return Error{.code = Code::interrupted, .message = "stopped on request"};
   report.seconds = seconds_since(start);
   report.tokens_computed = report.tokens;
-  ASSAY_OK(write_logits(job.out_path, logits, files.config.vocab_size, report));
+  report_mtp(job, files.config, choices, report);
+  ASSAY_OK(write_logits(job.out_path, logits, mtp, files.config.vocab_size, report));
   ASSAY_OK(finish(job, traces, report));
   return report;
 }
 
-Result<LogitsReport> run_engine(const LogitsJob& job, const Prompts& prompts, ModelFiles files) {
+Result<LogitsReport> run_engine(LogitsJob job, const Prompts& prompts, ModelFiles files) {
   LogitsReport report{.n = static_cast<std::int64_t>(prompts.size())};
+  ASSAY_TRY(const MtpChoices choices, mtp_choices(job, files.config));
   ASSAY_OK(check_prompts(files.config, prompts, report.tokens));
   ASSAY_TRY(const std::vector<ForcedExperts> forced, forced_of(job, files.config, prompts));
   ASSAY_TRY(const std::unique_ptr<Engine> engine, Engine::load(std::move(files), job.engine));
   report.backend = engine->name();
   report.conventions = engine->conventions();
   std::vector<RouterTrace> traces;
-  ASSAY_TRY(const auto logits, engine->logits(prompts, forced, &traces));
+  std::vector<std::vector<float>> states;
+  ASSAY_TRY(const auto logits, engine->logits(prompts, forced, &traces, job.mtp ? &states : nullptr));
+  std::vector<std::vector<std::vector<float>>> mtp;
+  if (job.mtp) {
+    ASSAY_TRY(mtp, engine->mtp_logits(prompts, states, choices));
+  }
+  report_mtp(job, engine->config(), choices, report);
   report.seconds = engine->stats().seconds;
   report.tokens_computed = static_cast<std::int64_t>(engine->stats().tokens_computed);
-  ASSAY_OK(write_logits(job.out_path, logits, engine->config().vocab_size, report));
+  ASSAY_OK(write_logits(job.out_path, logits, mtp, engine->config().vocab_size, report));
   ASSAY_OK(finish(job, traces, report));
   return report;
 }
@@ -154,6 +211,7 @@ Result<LogitsReport> run_logits(const LogitsJob& job) {
   ASSAY_TRY(const Prompts prompts, read_ids(job.ids_path));
   ASSAY_TRY(const ModelLocation location, locate_model(job.model));
   ASSAY_TRY(ModelFiles files, open_model(location.path));
+  if (job.mtp) ASSAY_OK(check_mtp(files.config, files.checkpoint));
   return job.oracle ? run_oracle(job, prompts, std::move(files)) : run_engine(job, prompts, std::move(files));
 }
 

@@ -13,6 +13,7 @@ namespace assay {
 struct LogitsJob {
   std::string model, ids_path, out_path;
   bool oracle = false;
+  bool mtp = false;  // the multi-token prediction modules as well; their conventions begin with "mtp-"
   std::string trace_path, forced_path;  // "" for none
   EngineOptions engine;
 };
@@ -21,11 +22,13 @@ struct LogitsReport {
   std::int64_t n = 0, tokens = 0, tokens_computed = 0;
   double seconds = 0;   // without loading
   std::string backend;  // "oracle f64", "cpu avx512"
+  std::int64_t mtp_modules = 0;  // whose logits were written
   std::vector<std::pair<std::string, std::string>> conventions;
   std::vector<std::pair<std::int64_t, NearTie>> near_ties;  // (prompt, decision)
 };
 
-// Writes `logits.0` … (n_tokens, vocab_size), F32, or F64 with `oracle`; with a trace path also the routers' decisions
+// Writes `logits.0` … (n_tokens, vocab_size), F32, or F64 with `oracle`; with `mtp` also `mtp.K.logits.0` … (n_tokens - K, vocab_size) of
+// modules K = 1 …, whose row i predicts token i + 1 + K (mtp.h); with a trace path also the routers' decisions
 // (router_trace.h), which a later job can force.
 Result<LogitsReport> run_logits(const LogitsJob& job);
 

@@ -7,6 +7,7 @@
 #include "eval/cli/engine_options.h"
 #include "eval/logits_run.h"
 #include "reference/model/conventions.h"
+#include "reference/model/mtp.h"
 
 namespace assay::cli {
 namespace {
@@ -28,6 +29,7 @@ Json document_of(const LogitsReport& r) {
           {"seconds", r.seconds},
           {"tokens_per_s", finite_or_null(static_cast<double>(r.tokens) / r.seconds)},
           {"backend", r.backend},
+          {"mtp_modules", r.mtp_modules},
           {"conventions", conventions},
           {"near_ties", ties}};
 }
@@ -35,6 +37,8 @@ Json document_of(const LogitsReport& r) {
 std::string text_of(const LogitsReport& r, const std::string& out) {
   std::string text = fmt::format("{} prompts, {} tokens ({} computed) in {:.3f} s on {}; logits in {}", r.n,
                                  r.tokens, r.tokens_computed, r.seconds, r.backend, out);
+  if (r.mtp_modules > 0)
+    text += fmt::format("\n  {} multi-token prediction modules: mtp.1.logits.0, ...", r.mtp_modules);
   for (const auto& [name, value] : r.conventions) text += fmt::format("\n  {} = {}", name, value);
   if (!r.near_ties.empty())
     text += fmt::format("\n  {} router decisions closer than {:g}", r.near_ties.size(), kNearTieMargin);
@@ -59,8 +63,9 @@ void add_logits(Cli& cli) {
                               "--oracle --trace choices.safetensors\n"
                               "  assay logits suites/data/demo/model --ids ids.json --out f32.safetensors "
                               "--force-experts choices.safetensors\n"
+                              "  assay logits suites/data/demo/model --ids ids.json --out mtp.safetensors --mtp\n"
                               "Conventions (the authors' choice is the default):\n" +
-                                  convention_help());
+                                  convention_help() + mtp_convention_help());
   const auto job = std::make_shared<LogitsJob>();
   const auto conventions = std::make_shared<std::vector<std::string>>();
   app.add_option("MODEL", job->model, "a folder, a .safetensors file, or org/name in the Hugging Face cache")
@@ -70,6 +75,9 @@ void add_logits(Cli& cli) {
                  "the safetensors file to write: logits.0, logits.1, ... (n_tokens, vocab)")
       ->required();
   app.add_flag("--oracle", job->oracle, "the f64 oracle instead of the f32 path");
+  app.add_flag("--mtp", job->mtp,
+               "the multi-token prediction modules too: mtp.K.logits.0, ... (n_tokens - K, vocab), row i for "
+               "token i + 1 + K");
   app.add_option("--convention", *conventions,
                  "NAME=VALUE, another reading of the formulas; may be repeated");
   app.add_option("--trace", job->trace_path, "write the routers' decisions to this safetensors file");

@@ -177,6 +177,16 @@ WaveLimits Engine::State::limits(bool reuse) const {
   return out;
 }
 
+std::vector<float> Engine::State::states_of(std::span<const std::int32_t> rows) const {
+  const std::int64_t width = files.config.hidden_size;
+  const std::span<const float> all = forward.states();
+  std::vector<float> out;
+  out.reserve(rows.size() * static_cast<std::size_t>(width));
+  for (const std::int32_t row : rows)
+    out.insert(out.end(), all.begin() + row * width, all.begin() + (row + 1) * width);
+  return out;
+}
+
 std::vector<std::int32_t> Engine::State::near_ties_of_rows(std::int64_t n_rows) const {
   std::vector<std::int32_t> out(static_cast<std::size_t>(n_rows), 0);
   const std::vector<double>& margins = forward.routing().margins;
@@ -269,7 +279,8 @@ Result<std::vector<ScoreAnswer>> Engine::score(std::span<const ScoreRequest> req
 
 Result<std::vector<std::vector<float>>> Engine::logits(std::span<const std::vector<std::int32_t>> prompts,
                                                        std::span<const ForcedExperts> forced,
-                                                       std::vector<RouterTrace>* traces) {
+                                                       std::vector<RouterTrace>* traces,
+                                                       std::vector<std::vector<float>>* states) {
   State& s = *state_;
   const Timer timer(s.stats.seconds);
   const std::int64_t vocab = s.files.config.vocab_size;
@@ -277,6 +288,7 @@ Result<std::vector<std::vector<float>>> Engine::logits(std::span<const std::vect
   std::vector<std::span<const std::int32_t>> sequences;
   std::vector<std::vector<float>> out(prompts.size());
   if (traces) traces->resize(prompts.size());
+  if (states) states->resize(prompts.size());
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     ASSAY_OK(check_ids(s.files.config, prompts[i], static_cast<std::int64_t>(i)));
     ASSAY_CHECK(forced.empty() || forced[i].n_tokens == static_cast<std::int64_t>(prompts[i].size()));
@@ -300,6 +312,7 @@ Result<std::vector<std::vector<float>>> Engine::logits(std::span<const std::vect
       if (traces)
         (*traces)[wave.sequences[i]] =
             trace_of(s.forward.routing(), wave.rows[i], wave.batch.n_rows(), s.files.config);
+      if (states) (*states)[wave.sequences[i]] = s.states_of(wave.rows[i]);
     }
     std::vector<std::int32_t> rows(wave.batch.ids.size());
     std::iota(rows.begin(), rows.end(), 0);

@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "reference/model/backend.h"
 #include "reference/model/model_files.h"
+#include "reference/model/mtp.h"
 #include "reference/model/router_trace.h"
 
 namespace assay {
@@ -37,10 +38,18 @@ class Engine final : public Backend {
   Result<std::vector<GenerateAnswer>> generate(std::span<const GenerateRequest> requests,
                                                const GenerateOptions& options) override;
 
-  // Logits (n_tokens, vocab_size) of every prompt. `forced` empty or one per prompt; `traces`, where given, receives one per prompt.
+  // Logits (n_tokens, vocab_size) of every prompt. `forced` empty or one per prompt; `traces` and `states` (n_tokens, hidden_size,
+  // before the final norm), where given, receive one per prompt.
   Result<std::vector<std::vector<float>>> logits(std::span<const std::vector<std::int32_t>> prompts,
                                                  std::span<const ForcedExperts> forced = {},
-                                                 std::vector<RouterTrace>* traces = nullptr);
+                                                 std::vector<RouterTrace>* traces = nullptr,
+                                                 std::vector<std::vector<float>>* states = nullptr);
+
+  // Of each MTP module and prompt the logits (n_tokens - 1 - module, vocab_size), nothing where the prompt is too short (mtp.h); `states`
+  // as logits() gave them. Packs the modules' weights for this call. A model without modules is refused.
+  Result<std::vector<std::vector<std::vector<float>>>> mtp_logits(
+      std::span<const std::vector<std::int32_t>> prompts, std::span<const std::vector<float>> states,
+      const MtpChoices& choices);
 
   BackendStats stats() const override;
   void reset_stats() override;

@@ -19,6 +19,8 @@ struct Engine::State {
   BackendStats stats;
 
   WaveLimits limits(bool reuse) const;
+  std::vector<float> states_of(
+      std::span<const std::int32_t> rows) const;  // (rows, hidden_size) of the last batch
   // Decisions of this batch's row that no f32 program can promise.
   std::vector<std::int32_t> near_ties_of_rows(std::int64_t n_rows) const;
   // Adds a batch's decisions to the statistics; a row counts `users[row]` times.

@@ -58,12 +58,16 @@ RouterSpec router_spec(const RouterConfig& r, const std::vector<float>& correcti
 }  // namespace
 
 Forward::Forward(const ModelFiles& files, const PackedModel& weights, const Compute& compute)
+    : Forward(files, files.config, weights, compute) {}
+
+Forward::Forward(const ModelFiles& files, const ModelConfig& config, const PackedModel& weights,
+                 const Compute& compute)
     : files_(files),
-      config_(files.config),
+      config_(config),
       weights_(weights),
       compute_(compute),
-      frequencies_(rope_frequencies(files.config.rope, files.config.rope_dim())),
-      gain_(rope_gain(files.config.rope, files.config.attention)) {
+      frequencies_(rope_frequencies(config.rope, config.rope_dim())),
+      gain_(rope_gain(config.rope, config.attention)) {
   shape_ = {.n_heads = config_.num_attention_heads,
             .n_kv_heads = config_.num_key_value_heads,
             .qk_dim = config_.key_dim(),
@@ -382,7 +386,7 @@ void Forward::mixture(const Batch& batch, const PackedLayer& layer, std::int64_t
   });
 }
 
-Status Forward::run(const Batch& batch, const PageStore& pages) {
+void Forward::begin(const Batch& batch) {
   n_ = batch.n_rows();
   ASSAY_CHECK(n_ > 0 && batch.positions.size() == batch.ids.size());
   const std::int64_t moe_layers = config_.n_moe_layers(), hidden = config_.hidden_size;
@@ -394,7 +398,30 @@ Status Forward::run(const Batch& batch, const PageStore& pages) {
   routing_.margins.resize(decisions);
   at_least(normed_, n_, hidden);
   at_least(out_, n_, hidden);
+  at_least(x_, n_, hidden);
+}
+
+Status Forward::run(const Batch& batch, const PageStore& pages) {
+  begin(batch);
   ASSAY_OK(embed(batch));
+  run_layers(batch, pages);
+  return {};
+}
+
+Status Forward::run_from(std::span<const float> states, const Batch& batch, const PageStore& pages) {
+  begin(batch);
+  ASSAY_CHECK(states.size() == product(n_, config_.hidden_size));
+  std::copy(states.begin(), states.end(), x_.begin());
+  run_layers(batch, pages);
+  return {};
+}
+
+std::span<const float> Forward::states() const {
+  return std::span(x_).first(product(n_, config_.hidden_size));
+}
+
+void Forward::run_layers(const Batch& batch, const PageStore& pages) {
+  const std::int64_t hidden = config_.hidden_size;
   place_rotations(batch);
   std::int64_t moe_layer = 0;
   for (std::size_t i = 0; i < weights_.layers.size(); ++i) {
@@ -407,8 +434,7 @@ Status Forward::run(const Batch& batch, const PageStore& pages) {
                              : mlp(layer.dense, config_.intermediate_size, out_.data());
     add_residual();
   }
-  ASSAY_CHECK(moe_layer == moe_layers);
-  return {};
+  ASSAY_CHECK(moe_layer == config_.n_moe_layers());
 }
 
 void Forward::head(std::span<const std::int32_t> rows, const LogitSink& sink) {

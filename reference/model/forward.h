@@ -22,6 +22,9 @@ class Forward {
  public:
   // All three outlive it.
   Forward(const ModelFiles& files, const PackedModel& weights, const Compute& compute);
+  // A stack of layers of another shape from the same files: `config` says which and outlives it too.
+  Forward(const ModelFiles& files, const ModelConfig& config, const PackedModel& weights,
+          const Compute& compute);
 
   // Floats of a page of one layer.
   std::int64_t page_floats_per_layer() const;
@@ -29,6 +32,9 @@ class Forward {
   // Computes the hidden state of every row; keys and values go to `pages`, which the segments name. The state stays here until
   // the next call.
   Status run(const Batch& batch, const PageStore& pages);
+  // The same from states (n_rows, hidden_size) that stand in for the embeddings.
+  Status run_from(std::span<const float> states, const Batch& batch, const PageStore& pages);
+  std::span<const float> states() const;  // (n_rows, hidden_size) of the last batch, before the final norm
 
   // Logits of some rows of the last batch, in slices: sink(first, n, logits) with logits (n, vocab_size) of rows[first, first + n).
   using LogitSink = std::function<void(std::int64_t first, std::int64_t n, const float* logits)>;
@@ -37,7 +43,9 @@ class Forward {
   const BatchRouting& routing() const { return routing_; }
 
  private:
+  void begin(const Batch& batch);
   Status embed(const Batch& batch);
+  void run_layers(const Batch& batch, const PageStore& pages);
   void place_rotations(const Batch& batch);
   void place_pages(const Batch& batch, const PageStore& pages, std::int64_t layer);
   void project_latent(const PackedLayer& layer);

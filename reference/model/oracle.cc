@@ -124,16 +124,18 @@ Status load_experts(const Loader& from, const ModelConfig& c, const Family& f, s
   return from.mlp(shared_ref(c, layer), l.shared);
 }
 
-Result<Layer> load_layer(const Loader& from, const ModelConfig& c, const Family& family, std::int64_t i) {
-  const std::string p = fmt::format("model.layers.{}", i);
+// Layer `i` of the configuration, which the files number `number`.
+Result<Layer> load_layer(const Loader& from, const ModelConfig& c, const Family& family, std::int64_t i,
+                         std::int64_t number) {
+  const std::string p = fmt::format("model.layers.{}", number);
   Layer l;
   ASSAY_OK(from.norm(p + ".input_layernorm", c.hidden_size, l.input_norm));
   ASSAY_OK(from.norm(p + ".post_attention_layernorm", c.hidden_size, l.post_norm));
   ASSAY_OK(load_attention(from, c, p + ".self_attn", l));
   if (c.layers[static_cast<std::size_t>(i)].is_moe) {
-    ASSAY_OK(load_experts(from, c, family, i, l));
+    ASSAY_OK(load_experts(from, c, family, number, l));
   } else {
-    ASSAY_OK(from.mlp(dense_ref(c, i), l.dense));
+    ASSAY_OK(from.mlp(dense_ref(c, number), l.dense));
   }
   return l;
 }
@@ -324,7 +326,8 @@ Oracle& Oracle::operator=(Oracle&&) noexcept = default;
 Oracle::~Oracle() = default;
 const ModelConfig& Oracle::config() const { return weights_->config; }
 
-Result<Oracle> Oracle::load(const Checkpoint& checkpoint, const ModelConfig& c, Recipe recipe) {
+Result<Oracle> Oracle::load(const Checkpoint& checkpoint, const ModelConfig& c, Recipe recipe,
+                            const StackNames& names) {
   const std::int64_t params = count_model(c).params_total;
   if (params > kMaxOracleParams) {
     return Error{.code = Code::too_large,
@@ -340,36 +343,51 @@ Result<Oracle> Oracle::load(const Checkpoint& checkpoint, const ModelConfig& c, 
   auto w = std::make_unique<Weights>();
   w->config = c;
   const std::int64_t shape[] = {c.vocab_size, c.hidden_size};
-  ASSAY_TRY(w->embedding, load_f64(checkpoint, "model.embed_tokens.weight", shape, recipe, block));
-  ASSAY_OK(from.norm("model.norm", c.hidden_size, w->norm));
-  ASSAY_OK(from.linear(c.tie_word_embeddings ? "model.embed_tokens" : "lm_head", c.vocab_size, c.hidden_size,
+  ASSAY_TRY(w->embedding, load_f64(checkpoint, names.embedding + ".weight", shape, recipe, block));
+  ASSAY_OK(from.norm(names.norm, c.hidden_size, w->norm));
+  ASSAY_OK(from.linear(c.tie_word_embeddings ? names.embedding : names.head, c.vocab_size, c.hidden_size,
                        false, w->head));
   for (std::int64_t i = 0; i < c.num_hidden_layers; ++i) {
-    ASSAY_TRY(Layer layer, load_layer(from, c, *family, i));
+    ASSAY_TRY(Layer layer, load_layer(from, c, *family, i, names.first_layer + i));
     w->layers.push_back(std::move(layer));
   }
   return Oracle(std::move(w));
 }
 
-std::vector<double> Oracle::logits(std::span<const std::int32_t> ids, const ForcedExperts* forced,
-                                   RouterTrace* trace) const {
+Oracle::Rows Oracle::embed(std::span<const std::int32_t> ids) const { return weights_->embed(ids); }
+
+std::vector<double> Oracle::norm(const std::vector<double>& x) const {
+  return rms_norm(x, weights_->norm, weights_->config.rms_norm_eps);
+}
+
+std::vector<double> Oracle::head(const std::vector<double>& normed) const {
+  Row logits = weights_->head(normed);
+  for (double& each : logits) each /= weights_->config.logits_scaling;
+  return logits;
+}
+
+void Oracle::run_layers(Rows& x, const ForcedExperts* forced, RouterTrace* trace) const {
   const Weights& w = *weights_;
   const ModelConfig& c = w.config;
-  const auto n = static_cast<std::int64_t>(ids.size());
+  const auto n = static_cast<std::int64_t>(x.size());
   ASSAY_CHECK(!forced || (forced->n_tokens == n && forced->n_moe_layers == c.n_moe_layers()));
   if (trace) *trace = RouterTrace(c.n_moe_layers(), n, c.router.n_chosen, c.router.n_experts, true);
-  Rows x = w.embed(ids);
   const RopeTable table = rope_table(c, n);
   std::int64_t moe_layer = 0;
   for (std::size_t i = 0; i < w.layers.size(); ++i) {
     w.attention(w.layers[i], c.layers[i].window, table, x);
     w.feed_forward(w.layers[i], c.layers[i].is_moe ? moe_layer++ : -1, forced, trace, x);
   }
+}
+
+std::vector<double> Oracle::logits(std::span<const std::int32_t> ids, const ForcedExperts* forced,
+                                   RouterTrace* trace) const {
+  Rows x = embed(ids);
+  run_layers(x, forced, trace);
   std::vector<double> out;
-  out.reserve(ids.size() * static_cast<std::size_t>(c.vocab_size));
+  out.reserve(ids.size() * static_cast<std::size_t>(config().vocab_size));
   for (const Row& row : x) {
-    Row logits = w.head(rms_norm(row, w.norm, c.rms_norm_eps));
-    for (double& each : logits) each /= c.logits_scaling;
+    const Row logits = head(norm(row));
     out.insert(out.end(), logits.begin(), logits.end());
   }
   return out;

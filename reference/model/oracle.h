@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "reference/model/config.h"
 #include "reference/model/router_trace.h"
+#include "reference/model/tensors.h"
 #include "reference/weights/dequant.h"
 
 namespace assay {
@@ -18,9 +19,11 @@ inline constexpr std::int64_t kMaxOracleParams =
 
 class Oracle {
  public:
+  using Rows = std::vector<std::vector<double>>;  // one state a token, (n_tokens, hidden_size)
+
   // Refuses a model above kMaxOracleParams (Code::too_large) and whatever the weights lack.
   static Result<Oracle> load(const Checkpoint& checkpoint, const ModelConfig& config,
-                             Recipe recipe = Recipe::dequant_f32);
+                             Recipe recipe = Recipe::dequant_f32, const StackNames& names = {});
   Oracle(Oracle&&) noexcept;
   Oracle& operator=(Oracle&&) noexcept;
   ~Oracle();
@@ -31,6 +34,12 @@ class Oracle {
   std::vector<double> logits(std::span<const std::int32_t> ids, const ForcedExperts* forced = nullptr,
                              RouterTrace* trace = nullptr) const;
   const ModelConfig& config() const;
+
+  // What logits() is made of: embeddings, all layers, the final norm, the head.
+  Rows embed(std::span<const std::int32_t> ids) const;
+  void run_layers(Rows& x, const ForcedExperts* forced = nullptr, RouterTrace* trace = nullptr) const;
+  std::vector<double> norm(const std::vector<double>& x) const;
+  std::vector<double> head(const std::vector<double>& normed) const;
 
  private:
   struct Weights;

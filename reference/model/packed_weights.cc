@@ -249,8 +249,10 @@ Status pack_experts(Packer& from, const ModelConfig& c, const Family& f, std::in
   return c.shared_intermediate_size == 0 ? Status() : from.mlp(shared_ref(c, layer), l.shared);
 }
 
-Status pack_layer(Packer& from, const ModelConfig& c, const Family& family, std::int64_t i, PackedLayer& l) {
-  const std::string p = layer_prefix(i), attention = p + ".self_attn";
+// Layer `i` of the configuration, which the files number `number`.
+Status pack_layer(Packer& from, const ModelConfig& c, const Family& family, std::int64_t i,
+                  std::int64_t number, PackedLayer& l) {
+  const std::string p = layer_prefix(number), attention = p + ".self_attn";
   ASSAY_OK(from.norm(p + ".input_layernorm", c.hidden_size, l.input_norm));
   ASSAY_OK(from.norm(p + ".post_attention_layernorm", c.hidden_size, l.post_norm));
   ASSAY_OK(c.attention == AttentionKind::latent ? pack_latent(from, c, attention, l)
@@ -258,26 +260,46 @@ Status pack_layer(Packer& from, const ModelConfig& c, const Family& family, std:
   ASSAY_OK(from.linear(
       {linear_ref(attention + ".o_proj", c.hidden_size, c.num_attention_heads * c.value_dim(), c.o_bias)},
       l.o));
-  if (c.layers[static_cast<std::size_t>(i)].is_moe) return pack_experts(from, c, family, i, l);
-  return from.mlp(dense_ref(c, i), l.dense);
+  if (c.layers[static_cast<std::size_t>(i)].is_moe) return pack_experts(from, c, family, number, l);
+  return from.mlp(dense_ref(c, number), l.dense);
 }
 
 }  // namespace
 
 Result<PackedModel> pack_model(const ModelFiles& files, Recipe recipe) {
-  const ModelConfig& c = files.config;
+  return pack_stack(files, files.config, {}, recipe);
+}
+
+Result<PackedLinear> pack_matrix(const ModelFiles& files, const std::string& name, std::int64_t n_out,
+                                 std::int64_t n_in, Recipe recipe) {
+  Packer packer(files, recipe);
+  PackedLinear out;
+  ASSAY_OK(packer.linear({linear_ref(name, n_out, n_in)}, out));
+  return out;
+}
+
+Result<std::vector<float>> pack_norm(const ModelFiles& files, const std::string& name, std::int64_t n,
+                                     Recipe recipe) {
+  Packer packer(files, recipe);
+  std::vector<float> out;
+  ASSAY_OK(packer.norm(name, n, out));
+  return out;
+}
+
+Result<PackedModel> pack_stack(const ModelFiles& files, const ModelConfig& c, const StackNames& names,
+                               Recipe recipe) {
   const Family* family = find_family(c.model_type);
   ASSAY_CHECK(family);
   Packer packer(files, recipe);
   PackedModel out;
   out.layers.resize(static_cast<std::size_t>(c.num_hidden_layers));
   for (std::int64_t i = 0; i < c.num_hidden_layers; ++i) {
-    ASSAY_OK(pack_layer(packer, c, *family, i, out.layers[static_cast<std::size_t>(i)]));
+    ASSAY_OK(
+        pack_layer(packer, c, *family, i, names.first_layer + i, out.layers[static_cast<std::size_t>(i)]));
   }
-  ASSAY_OK(packer.norm("model.norm", c.hidden_size, out.norm));
-  ASSAY_OK(packer.linear(
-      {linear_ref(c.tie_word_embeddings ? "model.embed_tokens" : "lm_head", c.vocab_size, c.hidden_size)},
-      out.head));
+  ASSAY_OK(packer.norm(names.norm, c.hidden_size, out.norm));
+  const std::string& head = c.tie_word_embeddings ? names.embedding : names.head;
+  ASSAY_OK(packer.linear({linear_ref(head, c.vocab_size, c.hidden_size)}, out.head));
   out.bytes = packer.bytes();
   return out;
 }

@@ -7,6 +7,7 @@
 
 #include "kernels/contract.h"
 #include "reference/model/model_files.h"
+#include "reference/model/tensors.h"
 
 namespace assay {
 
@@ -50,5 +51,13 @@ struct PackedModel {
 // keep their codes, and FP8 is BF16 under dequant-bf16, so long as those that are packed as one have the same format; all others
 // become f32 under `recipe`.
 Result<PackedModel> pack_model(const ModelFiles& files, Recipe recipe);
+
+// The layers of `config` alone, with norm and head, from where `names` say; one matrix and one norm by their names without ".weight".
+Result<PackedModel> pack_stack(const ModelFiles& files, const ModelConfig& config, const StackNames& names,
+                               Recipe recipe);
+Result<PackedLinear> pack_matrix(const ModelFiles& files, const std::string& name, std::int64_t n_out,
+                                 std::int64_t n_in, Recipe recipe);
+Result<std::vector<float>> pack_norm(const ModelFiles& files, const std::string& name, std::int64_t n,
+                                     Recipe recipe);
 
 }  // namespace assay

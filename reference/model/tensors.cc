@@ -214,26 +214,27 @@ MlpRef dense_ref(const ModelConfig& c, std::int64_t layer) {
   return mlp_ref(layer_prefix(layer) + ".mlp", kPlainNames, c.hidden_size, c.intermediate_size, c.mlp_bias);
 }
 
-std::vector<TensorSpec> tensors_of(const ModelConfig& c) {
+std::vector<TensorSpec> tensors_of(const ModelConfig& c, const StackNames& names) {
   const Family& family = family_of(c);
   ASSAY_CHECK(static_cast<std::int64_t>(c.layers.size()) == c.num_hidden_layers);
   SpecList out;
-  out.matrix("model.embed_tokens", c.vocab_size, c.hidden_size, false, TensorRole::embedding);
+  out.matrix(names.embedding, c.vocab_size, c.hidden_size, false, TensorRole::embedding);
   for (std::int64_t i = 0; i < c.num_hidden_layers; ++i) {
-    const std::string p = layer_prefix(i);
-    out.layer = i;
+    const std::int64_t number = names.first_layer + i;
+    const std::string p = layer_prefix(number);
+    out.layer = number;
     out.norm(p + ".input_layernorm", c.hidden_size);
     (c.attention == AttentionKind::latent ? add_latent : add_grouped)(out, p + ".self_attn", c);
     out.norm(p + ".post_attention_layernorm", c.hidden_size);
     if (c.layers[static_cast<std::size_t>(i)].is_moe) {
-      add_experts(out, c, family, i);
+      add_experts(out, c, family, number);
     } else {
-      out.part(dense_ref(c, i), TensorRole::matrix, -1);
+      out.part(dense_ref(c, number), TensorRole::matrix, -1);
     }
   }
   out.layer = -1;
-  out.norm("model.norm", c.hidden_size);
-  if (!c.tie_word_embeddings) out.matrix("lm_head", c.vocab_size, c.hidden_size, false, TensorRole::head);
+  out.norm(names.norm, c.hidden_size);
+  if (!c.tie_word_embeddings) out.matrix(names.head, c.vocab_size, c.hidden_size, false, TensorRole::head);
   return out.list;
 }
 

@@ -38,8 +38,14 @@ MlpRef expert_ref(const ModelConfig& config, std::int64_t layer, std::int64_t ex
 MlpRef shared_ref(const ModelConfig& config, std::int64_t layer);
 MlpRef dense_ref(const ModelConfig& config, std::int64_t layer);
 
-// In the order of the layers; MTP modules are not among them.
-std::vector<TensorSpec> tensors_of(const ModelConfig& config);
+// Where a stack of layers lies in the files: the model itself, or an MTP module, whose one layer is numbered on after the model's.
+struct StackNames {
+  std::int64_t first_layer = 0;
+  std::string embedding = "model.embed_tokens", norm = "model.norm", head = "lm_head";
+};
+
+// In the order of the layers; MTP modules are not among them (mtp.h).
+std::vector<TensorSpec> tensors_of(const ModelConfig& config, const StackNames& names = {});
 
 // "model.layers.3.self_attn"
 std::string layer_prefix(std::int64_t layer);

@@ -31,6 +31,8 @@ TEST_CASE("inspect: the bundled model has the counts that its README states") {
   CHECK(i.at("params_active") == 1199748);
   CHECK(i.at("params_stored") == 2888128);
   CHECK(i.at("params_mtp") == 858940);
+  CHECK(i.at("params_mtp_unique") == 858940 - 327680);
+  CHECK(i.at("mtp_modules") == 1);
   CHECK(i.at("tensors") == 221);
   CHECK(i.at("bytes") == 5776352);
   CHECK(i.at("bytes_by_format").at("F32") == 4 * 12 * 4);  // four correction biases of 12 experts
