@@ -48,7 +48,7 @@ void compare(const Checkpoint& file, std::size_t i, const std::vector<T>& got, d
     for (std::size_t j = 0; j < kVocab / kStep; ++j) {
       const double difference =
           std::abs(static_cast<double>(row[j * kStep]) - values[r * kVocab / kStep + j]) / max_abs;
-      worst.relative = difference <= worst.relative ? worst.relative : difference;
+      if (!(difference <= worst.relative) && !std::isnan(worst.relative)) worst.relative = difference;
     }
     if (!(top[2 * r + 1] > 1e-4)) continue;
     ++worst.decided;
