@@ -1,5 +1,6 @@
-// Text to token ids and back, exactly as the `tokenizers` library does it for tokenizer.json files of kind
-// BPE (byte-level and byte-fallback). SentencePiece .model and tiktoken files are refused by name.
+// Text to token ids and back, exactly as the published implementations do it: the `tokenizers` library for
+// tokenizer.json (BPE, Unigram, WordPiece), sentencepiece for tokenizer.model, tiktoken for rank files,
+// mistral-common for tekken.json.
 #pragma once
 #include <memory>
 #include <optional>
@@ -8,26 +9,38 @@
 #include <vector>
 
 #include "base/result.h"
+#include "reference/text/parts.h"
 
 namespace assay {
+
+struct TokenizerState;
 
 inline constexpr std::size_t kMaxEncodeBytes = std::size_t{1} << 30;
 
 // Thread-safe, cheap to copy (the tables are shared).
 class Tokenizer {
  public:
-  // A folder with tokenizer.json (tokenizer_config.json, special_tokens_map.json and config.json beside it
-  // name BOS and EOS), or a tokenizer.json itself. Whether encode() adds BOS and EOS is what the file's
-  // post-processor says: like transformers 5, `add_bos_token` of tokenizer_config.json does not count where
-  // tokenizer.json exists.
+  // A file, or a folder with one of tokenizer.json, tekken.json, tokenizer.model (SentencePiece or tiktoken) or
+  // *.tiktoken, in that order; tokenizer_config.json, special_tokens_map.json and config.json beside it name BOS
+  // and EOS. What a file is shows in its content, not its name. Whether encode() adds BOS and EOS:
+  // - tokenizer.json: what its post-processor says; like transformers 5, `add_bos_token` of
+  //   tokenizer_config.json does not count;
+  // - others: `add_bos_token` and `add_eos_token` of tokenizer_config.json; without them BOS where the file has
+  //   one (as Llama's and Mistral's own code does), no EOS.
   static Result<Tokenizer> load(const std::string& folder_or_file);
   // The text of a tokenizer.json; `file` is only for errors.
   static Result<Tokenizer> parse(std::string_view json, const std::string& file);
+  static Result<Tokenizer> from_parts(const TokenizerParts& parts);
 
-  // Ill-formed bytes of `utf8` count as U+FFFD. Where a regular expression of the file passes its step budget
+  // Control tokens in the text (added tokens, control pieces of SentencePiece, special tokens of tiktoken) are
+  // recognised, as tokenizer.json asks for; encode_ordinary takes their text like any other, as sentencepiece
+  // and tiktoken do when they are asked for plain text. The text after a control token begins anew: where a
+  // SentencePiece model puts a space in front of a text, it does so there too (mistral-common encodes the parts
+  // of a chat one by one). Ill-formed bytes of `utf8` count as U+FFFD. Where a regular expression of the file passes its step budget
   // (no published one does) try_encode refuses and encode takes the rest of that piece as one.
   std::vector<int> encode(std::string_view utf8, bool add_special) const;
   Result<std::vector<int>> try_encode(std::string_view utf8, bool add_special) const;
+  std::vector<int> encode_ordinary(std::string_view utf8) const;
 
   // Ids that are no token are left out. The result is valid UTF-8: ill-formed bytes become U+FFFD.
   std::string decode(const std::vector<int>& ids, bool skip_special) const;
@@ -49,11 +62,12 @@ class Tokenizer {
   std::string bos_token() const;
   std::string eos_token() const;
   int vocab_size() const;      // highest id + 1
-  std::string digest() const;  // SHA-256 over tokenizer.json and over what the other files changed
+  std::string digest() const;  // SHA-256 over the tokenizer's file and over what the other files changed
+
+  explicit Tokenizer(std::shared_ptr<const TokenizerState> state) : state_(std::move(state)) {}
 
  private:
-  struct State;
-  std::shared_ptr<const State> state_;
+  std::shared_ptr<const TokenizerState> state_;
 };
 
 // Text of tokens that arrive one by one, given out in whole characters. What was given out plus finish() is
