@@ -127,11 +127,12 @@ std::size_t TokenFinder::candidate(std::string_view text, std::size_t from) cons
   return from;
 }
 
-Status AddedTokens::add(const std::vector<AddedToken>& tokens, const Bpe& bpe, const std::string& file) {
+Status AddedTokens::add(const std::vector<AddedToken>& tokens, const Vocabulary& vocabulary,
+                        const std::string& file) {
   for (const AddedToken& given : tokens) {
     if (given.content.empty()) continue;
-    const int in_vocabulary = bpe.id_of(given.content);
-    const int next = std::max(static_cast<int>(bpe.size()), max_id() + 1);
+    const int in_vocabulary = vocabulary.id_of(given.content);
+    const int next = std::max(static_cast<int>(vocabulary.size()), max_id() + 1);
     const int known = id_of(given.content);
     const int id = known >= 0 ? known : in_vocabulary >= 0 ? in_vocabulary : next;
     if (given.id >= 0 && given.id != id) {
@@ -158,6 +159,26 @@ Status AddedTokens::add(const std::vector<AddedToken>& tokens, const Bpe& bpe, c
                    .expected = fmt::format("at most {}", kMaxAddedTokens)};
     }
   }
+  return {};
+}
+
+Status AddedTokens::add_at(AddedToken token, const std::string& file) {
+  ASSAY_CHECK(token.id >= 0 && !token.content.empty());
+  const bool fits = token.content.size() <= kMaxAddedTokenBytes && by_id_.size() < kMaxAddedTokens;
+  if (!fits || by_id_.contains(token.id) || ids_.contains(token.content)) {
+    return Error{.code = fits ? Code::duplicate : Code::too_large,
+                 .message = "a special token cannot be used",
+                 .file = file,
+                 .field = fmt::format("tokens[{}]", token.id),
+                 .expected = fits ? "each special token once"
+                                  : fmt::format("at most {} special tokens of {} bytes", kMaxAddedTokens,
+                                                kMaxAddedTokenBytes),
+                 .got = token.content.substr(0, 80)};
+  }
+  order_.push_back(token.id);
+  ids_[token.content] = token.id;
+  const int id = token.id;
+  by_id_[id] = std::move(token);
   return {};
 }
 
@@ -190,7 +211,8 @@ int AddedTokens::id_of(std::string_view content) const {
   return it == ids_.end() ? -1 : it->second;
 }
 
-void AddedTokens::find(std::string_view text, bool normalized, std::vector<Segment>& out) const {
+void AddedTokens::find(std::string_view text, bool normalized, std::vector<Segment>& out,
+                       bool specials) const {
   out.clear();
   const TokenFinder& finder = normalized ? normalized_ : raw_;
   const std::vector<int>& ids = normalized ? normalized_ids_ : raw_ids_;
@@ -204,6 +226,10 @@ void AddedTokens::find(std::string_view text, bool normalized, std::vector<Segme
     ASSAY_CHECK(index < ids.size() && end > at);
     const AddedToken& token = by_id_.at(ids[index]);
     const std::size_t hit = at;
+    if (token.special && !specials) {
+      at = finder.candidate(text, hit + 1);
+      continue;
+    }
     at = finder.candidate(text, end);
     if (token.single_word && !stands_alone(text, hit, end)) continue;
     const std::size_t begin = token.lstrip ? std::max(spaces_before(text, hit), done) : hit;

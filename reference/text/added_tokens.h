@@ -9,8 +9,8 @@
 
 #include "base/json.h"
 #include "base/result.h"
-#include "reference/text/bpe.h"
 #include "reference/text/normalizer.h"
+#include "reference/text/vocabulary.h"
 
 namespace assay {
 
@@ -56,7 +56,9 @@ class AddedTokens {
  public:
   // Adds or replaces tokens in the order of a file. An id must be the one of the vocabulary, or the next free
   // one.
-  Status add(const std::vector<AddedToken>& tokens, const Bpe& bpe, const std::string& file);
+  Status add(const std::vector<AddedToken>& tokens, const Vocabulary& vocabulary, const std::string& file);
+  // Adds one token at the id that it has; refused where the id or the content is taken.
+  Status add_at(AddedToken token, const std::string& file);
   void finish(const Normalizer& normalizer);  // once, after the last add
 
   const AddedToken* by_id(int id) const;
@@ -64,8 +66,9 @@ class AddedTokens {
   int max_id() const { return by_id_.empty() ? -1 : by_id_.rbegin()->first; }
   const std::map<int, AddedToken>& all() const { return by_id_; }
 
-  // Cuts `text` at the tokens that are searched before (or, with `normalized`, after) normalization.
-  void find(std::string_view text, bool normalized, std::vector<Segment>& out) const;
+  // Cuts `text` at the tokens that are searched before (or, with `normalized`, after) normalization; without
+  // `specials` only at those that are no special tokens.
+  void find(std::string_view text, bool normalized, std::vector<Segment>& out, bool specials = true) const;
 
  private:
   std::map<int, AddedToken> by_id_;

@@ -13,7 +13,8 @@
 namespace assay {
 namespace {
 
-constexpr std::size_t kShortPiece = 48;  // symbols; above, the heap is faster than scanning for the lowest rank
+constexpr std::size_t kShortPiece =
+    48;  // symbols; above, the heap is faster than scanning for the lowest rank
 
 Error model_error(Code code, std::string message, const std::string& file, std::string field,
                   std::string expected = {}, std::string got = {}) {
@@ -67,8 +68,9 @@ Result<Vocabulary> read_vocabulary(const Json& model, const std::string& file) {
   Vocabulary out;
   for (const auto& [token, value] : vocab->items()) {
     if (!value.is_number_integer()) {
-      return model_error(Code::out_of_range, fmt::format("the id of token \"{}\" cannot be used", token.substr(0, 40)),
-                         file, "model.vocab", fmt::format("an integer from 0 to {}", kMaxTokenId), dump_json(value));
+      return model_error(
+          Code::out_of_range, fmt::format("the id of token \"{}\" cannot be used", token.substr(0, 40)), file,
+          "model.vocab", fmt::format("an integer from 0 to {}", kMaxTokenId), dump_json(value));
     }
     ASSAY_OK(out.add(token, value.get<std::int64_t>(), true, file, "model.vocab"));
   }
@@ -146,7 +148,8 @@ std::optional<std::string> characters_to_bytes(std::string_view text) {
   return out;
 }
 
-Bpe::Bpe(Vocabulary vocabulary, BpeRules rules) : TokenModel(std::move(vocabulary)), rules_(std::move(rules)) {
+Bpe::Bpe(Vocabulary vocabulary, BpeRules rules)
+    : TokenModel(std::move(vocabulary)), rules_(std::move(rules)) {
   const std::size_t ids = static_cast<std::size_t>(vocabulary_.max_id() + 1);
   whole_ = std::make_unique<std::atomic<std::uint8_t>[]>(ids);
   for (std::size_t b = 0; b < 256; ++b)
@@ -197,8 +200,8 @@ Result<Bpe> Bpe::from_merges(Vocabulary vocabulary, const std::vector<std::strin
     const std::string_view text = merges[i];
     const std::size_t space = text.find(' ', 1);  // a token may begin with a space only where it is one
     if (space == std::string_view::npos || space + 1 == text.size()) {
-      return model_error(Code::bad_value, "a merge is not a pair of tokens", file, fmt::format("merges[{}]", i),
-                         "\"left right\"", std::string(text));
+      return model_error(Code::bad_value, "a merge is not a pair of tokens", file,
+                         fmt::format("merges[{}]", i), "\"left right\"", std::string(text));
     }
     ASSAY_TRY(const Merge merge, bpe.merge_of(text.substr(0, space), text.substr(space + 1), i, file));
     table.push_back(merge);
@@ -218,8 +221,9 @@ Result<Bpe> Bpe::from_ranks(Vocabulary vocabulary, const std::vector<std::uint32
     const std::size_t n = bpe.vocabulary_.token_of(id)->size();
     work += n * n;
     if (work > kMaxSplitWork || merges.size() > kMaxMerges) {
-      return model_error(Code::too_large, "the tokens are too many and too long to try all their halves", file,
-                         "vocab", fmt::format("at most {} merges", kMaxMerges), fmt::format("token {}", id));
+      return model_error(Code::too_large, "the tokens are too many and too long to try all their halves",
+                         file, "vocab", fmt::format("at most {} merges", kMaxMerges),
+                         fmt::format("token {}", id));
     }
     ASSAY_OK(bpe.add_splits(id, rank[static_cast<std::size_t>(id)], merges, file));
   }
@@ -230,8 +234,8 @@ Result<Bpe> Bpe::from_ranks(Vocabulary vocabulary, const std::vector<std::uint32
 Result<Bpe::Merge> Bpe::merge_of(std::string_view left, std::string_view right, std::size_t index,
                                  const std::string& file) const {
   const std::string joined = std::string(left) + std::string(right);
-  const Merge merge{pair_key(vocabulary_.id_of(left), vocabulary_.id_of(right)), static_cast<std::uint32_t>(index),
-                    vocabulary_.id_of(joined)};
+  const Merge merge{pair_key(vocabulary_.id_of(left), vocabulary_.id_of(right)),
+                    static_cast<std::uint32_t>(index), vocabulary_.id_of(joined)};
   for (const std::string_view part : {left, right, std::string_view(joined)}) {
     if (vocabulary_.id_of(part) >= 0) continue;
     return model_error(Code::bad_value, "a merge names a token that is not in the vocabulary", file,
@@ -420,7 +424,8 @@ void Bpe::append_resolved(const std::vector<int>& ids, std::vector<int>& out) co
   }
 }
 
-void Bpe::encode(std::string_view piece, bool raw_bytes, EncodeScratch& scratch, std::vector<int>& out) const {
+void Bpe::encode(std::string_view piece, bool raw_bytes, EncodeScratch& scratch,
+                 std::vector<int>& out) const {
   if (piece.empty()) return;
   ASSAY_CHECK(piece.size() < (std::size_t{1} << 31) && raw_bytes == rules_.raw_bytes);
   const int whole = whole_piece(piece, raw_bytes);

@@ -52,8 +52,8 @@ class Bpe final : public TokenModel {
   // `model` is the "model" object of tokenizer.json.
   static Result<Bpe> from_json(const Json& model, bool raw_bytes, const std::string& file);
   // `merges` as "left right" in order of rank.
-  static Result<Bpe> from_merges(Vocabulary vocabulary, const std::vector<std::string>& merges, BpeRules rules,
-                                 const std::string& file);
+  static Result<Bpe> from_merges(Vocabulary vocabulary, const std::vector<std::string>& merges,
+                                 BpeRules rules, const std::string& file);
   // Every cut of a searchable token into two parts (tokens or single characters) is a merge of rank
   // `rank[id]`.
   static Result<Bpe> from_ranks(Vocabulary vocabulary, const std::vector<std::uint32_t>& rank, BpeRules rules,

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "reference/text/bpe.h"
 #include "reference/text/normalizer.h"
+#include "reference/text/spm_normalizer.h"
 #include "reference/text/utf8.h"
 
 namespace assay {
@@ -56,17 +57,66 @@ std::string replaced(const std::string& token, const std::string& what, std::str
   return out;
 }
 
+void replace_all(std::string& text, std::string_view what, std::string_view by) {
+  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size()))
+    text.replace(at, what.size(), by);
+}
+
+// decoders/wordpiece.rs, cleanup.
+void tidy(std::string& text) {
+  constexpr std::pair<std::string_view, std::string_view> kRules[] = {
+      {" .", "."},   {" ?", "?"},           {" !", "!"},   {" ,", ","},     {" ' ", "'"},   {" n't", "n't"},
+      {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
+  for (const auto& [what, by] : kRules) replace_all(text, what, by);
+}
+
+void join_word_pieces(std::vector<std::string>& tokens, const std::string& prefix, bool cleanup) {
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    std::string& token = tokens[i];
+    if (i > 0 && token.starts_with(prefix))
+      token.erase(0, prefix.size());
+    else if (i > 0)
+      token.insert(0, 1, ' ');
+    if (cleanup) tidy(token);
+  }
+}
+
 }  // namespace
 
-int fallback_byte(const std::string& token) {
+int fallback_byte(std::string_view token) {
   if (token.size() != 6 || !token.starts_with("<0x") || token[5] != '>') return -1;
   const int high = hex_digit(token[3]), low = hex_digit(token[4]);
   return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
+Decoder Decoder::byte_level_only() {
+  Decoder out;
+  out.byte_level_ = true;
+  out.absent_ = false;
+  return out;
+}
+
+Decoder Decoder::word_piece(const std::string& prefix, bool cleanup) {
+  Decoder out;
+  out.absent_ = false;
+  Step step;
+  step.kind = Kind::kWordPiece;
+  step.content = prefix;
+  step.cleanup = cleanup;
+  out.steps_.push_back(std::move(step));
+  return out;
+}
+
+Decoder Decoder::sentencepiece(SpmDecoding rules) {
+  Decoder out;
+  out.absent_ = false;
+  out.spm_ = std::move(rules);
+  return out;
+}
+
 bool Decoder::joins_byte_tokens() const {
-  return std::any_of(steps_.begin(), steps_.end(),
-                     [](const Step& s) { return s.kind == Kind::kByteFallback; });
+  return spm_.has_value() || std::any_of(steps_.begin(), steps_.end(),
+                                         [](const Step& s) { return s.kind == Kind::kByteFallback; });
 }
 
 Result<Decoder> Decoder::from_json(const Json& json, const std::string& file) {
@@ -121,6 +171,10 @@ Result<Decoder::Step> Decoder::read_step(const std::string& kind, const Json& js
     ASSAY_TRY(step.content, json_string(json, "replacement", file));
     const auto scheme = json.find("prepend_scheme");
     step.skip_first = scheme == json.end() || *scheme != "never";
+  } else if (kind == "WordPiece") {
+    step.kind = Kind::kWordPiece;
+    ASSAY_TRY(step.content, json_string(json, "prefix", file));
+    ASSAY_TRY(step.cleanup, json_bool(json, "cleanup", file));
   } else {
     return unknown_kind(kind, file, field);
   }
@@ -160,11 +214,49 @@ void Decoder::run(const Step& step, std::vector<std::string>& tokens) {
         tokens[i] = replaced(tokens[i], step.content, i == 0 && step.skip_first ? "" : " ");
       }
       return;
+    case Kind::kWordPiece:
+      join_word_pieces(tokens, step.content, step.cleanup);
+      return;
   }
+}
+
+std::string Decoder::decode_spm(const std::vector<std::string>& tokens,
+                                const std::vector<bool>& verbatim) const {
+  std::string out, run;
+  bool at_start = true;
+  const auto flush = [&] {
+    out += repair_utf8_bytewise(run);
+    run.clear();
+  };
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    const int byte = verbatim[i] ? -1 : fallback_byte(tokens[i]);
+    if (byte >= 0) {
+      run += static_cast<char>(byte);
+      at_start = false;
+      continue;
+    }
+    flush();
+    if (verbatim[i] || tokens[i] == spm_->unknown) {
+      out += verbatim[i] ? tokens[i] : spm_->unknown_surface;
+      at_start = verbatim[i];
+      continue;
+    }
+    std::string_view token = tokens[i];
+    bool stripped = false;
+    if (at_start && spm_->strip_first && token.starts_with(kSpaceMark)) {
+      token.remove_prefix(kSpaceMark.size());
+      stripped = true;
+    }
+    out += replaced(std::string(token), std::string(kSpaceMark), " ");
+    at_start = at_start && token.empty() && (!stripped || spm_->strip_all);
+  }
+  flush();
+  return out;
 }
 
 std::string Decoder::decode(std::vector<std::string> tokens, const std::vector<bool>& verbatim) const {
   ASSAY_CHECK(tokens.size() == verbatim.size());
+  if (spm_) return decode_spm(tokens, verbatim);
   std::string out;
   for (std::size_t i = 0; byte_level_ && i < tokens.size(); ++i) {
     auto bytes = verbatim[i] ? std::nullopt : characters_to_bytes(tokens[i]);
@@ -183,7 +275,7 @@ std::string Decoder::token_bytes(const std::string& token) const {
   if (byte_level_) return characters_to_bytes(token).value_or(token);
   const int byte = fallback_byte(token);
   if (byte >= 0 && joins_byte_tokens()) return std::string(1, static_cast<char>(byte));
-  std::string text = token;
+  std::string text = spm_ ? replaced(token, std::string(kSpaceMark), " ") : token;
   for (const Step& step : steps_) {
     std::string out;
     if (step.kind == Kind::kReplace && step.pattern.replace(text, step.content, out)) text = std::move(out);

@@ -1,34 +1,15 @@
 #include "reference/text/normalizer.h"
 
 #include <fmt/format.h>
-#include <utf8proc.h>
 
-#include <cstdlib>
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "base/check.h"
+#include "reference/text/unicode_forms.h"
 #include "reference/text/utf8.h"
 
 namespace assay {
 namespace {
-
-// `text` in a Unicode normalization form. Unassigned characters stay as they are.
-void to_form(std::string& text, utf8proc_option_t options) {
-  utf8proc_uint8_t* out = nullptr;
-  const auto n = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
-                              static_cast<utf8proc_ssize_t>(text.size()), &out, options);
-  ASSAY_CHECK(n >= 0);  // valid UTF-8 and enough memory
-  text.assign(reinterpret_cast<const char*>(out), static_cast<std::size_t>(n));
-  std::free(out);
-}
-
-bool is_ascii(std::string_view text) {
-  for (const char c : text) {
-    if (static_cast<unsigned char>(c) >= 0x80) return false;
-  }
-  return true;
-}
 
 void strip(std::string& text, bool left, bool right) {
   std::size_t begin = 0, end = 0;
@@ -49,10 +30,29 @@ void strip(std::string& text, bool left, bool right) {
   text = text.substr(left ? begin : 0, right ? end - (left ? begin : 0) : std::string::npos);
 }
 
-utf8proc_option_t form_options(bool compatible, bool compose) {
-  unsigned options = UTF8PROC_STABLE | static_cast<unsigned>(compose ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE);
-  if (compatible) options |= UTF8PROC_COMPAT;
-  return static_cast<utf8proc_option_t>(options);
+// BertNormalizer's order: controls and odd spaces, ideographs apart, accents, case.
+std::string bert_text(std::string_view text, const BertRules& rules) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const Utf8Char c = decode_utf8(text, at);
+    at += c.bytes;
+    const bool plain_space = c.code == 0x09 || c.code == 0x0A || c.code == 0x0D;
+    if (rules.clean_text && (c.code == 0 || c.code == kReplacement || (is_other(c.code) && !plain_space)))
+      continue;
+    if (rules.clean_text && is_space(c.code)) {
+      out += ' ';
+      continue;
+    }
+    const bool apart = rules.chinese_characters && is_ideograph(c.code);
+    if (apart) out += ' ';
+    append_utf8(out, c.code);
+    if (apart) out += ' ';
+  }
+  if (rules.strip_accents) {
+    to_form(out, false, false);
+    out = without_marks(out);
+  }
+  return rules.lowercase ? lowercase(out) : out;
 }
 
 }  // namespace
@@ -114,19 +114,47 @@ Result<Normalizer> Normalizer::from_json(const Json& json, const std::string& fi
   return out;
 }
 
+Normalizer Normalizer::nfc() {
+  Normalizer out;
+  out.steps_.emplace_back();
+  return out;
+}
+
+Normalizer Normalizer::sentencepiece(SpmNormalizer rules) {
+  Normalizer out;
+  out.steps_.emplace_back().kind = Kind::kSentencePiece;
+  out.steps_.back().sentencepiece = std::make_shared<const SpmNormalizer>(std::move(rules));
+  return out;
+}
+
+Normalizer Normalizer::bert(const BertRules& rules) {
+  Normalizer out;
+  out.steps_.emplace_back().kind = Kind::kBert;
+  out.steps_.back().bert = rules;
+  return out;
+}
+
 Status Normalizer::add(const Json& json, const std::string& file, const std::string& field, int depth) {
-  static const std::map<std::string, Kind> kForms = {
-      {"NFC", Kind::kNfc}, {"NFD", Kind::kNfd}, {"NFKC", Kind::kNfkc}, {"NFKD", Kind::kNfkd}};
   ASSAY_TRY(const std::string kind, read_kind(json, file, field));
-  Step step;
   if (kind == "Sequence") {
     ASSAY_TRY(const Json* list, read_sequence(json, "normalizers", file, field, depth));
     for (std::size_t i = 0; i < list->size(); ++i)
       ASSAY_OK(add((*list)[i], file, fmt::format("{}[{}]", field, i), depth + 1));
     return {};
   }
-  if (kForms.contains(kind)) {
-    step.kind = kForms.at(kind);
+  ASSAY_TRY(Step step, read_step(kind, json, file, field));
+  steps_.push_back(std::move(step));
+  return {};
+}
+
+Result<Normalizer::Step> Normalizer::read_step(const std::string& kind, const Json& json,
+                                               const std::string& file, const std::string& field) {
+  static const std::map<std::string, Kind> kPlain = {
+      {"NFC", Kind::kNfc},   {"NFD", Kind::kNfd},         {"NFKC", Kind::kNfkc},
+      {"NFKD", Kind::kNfkd}, {"Lowercase", Kind::kLower}, {"StripAccents", Kind::kStripAccents}};
+  Step step;
+  if (kPlain.contains(kind)) {
+    step.kind = kPlain.at(kind);
   } else if (kind == "Prepend") {
     step.kind = Kind::kPrepend;
     ASSAY_TRY(step.text, json_string(json, "prepend", file));
@@ -138,37 +166,58 @@ Status Normalizer::add(const Json& json, const std::string& file, const std::str
     step.kind = Kind::kStrip;
     ASSAY_TRY(step.left, json_bool(json, "strip_left", file));
     ASSAY_TRY(step.right, json_bool(json, "strip_right", file));
+  } else if (kind == "BertNormalizer") {
+    step.kind = Kind::kBert;
+    ASSAY_TRY(step.bert.clean_text, json_bool(json, "clean_text", file));
+    ASSAY_TRY(step.bert.chinese_characters, json_bool(json, "handle_chinese_chars", file));
+    ASSAY_TRY(step.bert.lowercase, json_bool(json, "lowercase", file));
+    const auto accents = json.find("strip_accents");  // null: as lowercase says
+    const bool given = accents != json.end() && accents->is_boolean();
+    step.bert.strip_accents = given ? accents->get<bool>() : step.bert.lowercase;
   } else {
     return unknown_kind(kind, file, field);
   }
-  steps_.push_back(std::move(step));
-  return {};
+  return step;
+}
+
+bool Normalizer::run(const Step& step, std::string& text) {
+  switch (step.kind) {
+    case Kind::kPrepend:
+      if (!text.empty()) text.insert(0, step.text);
+      return true;
+    case Kind::kReplace: {
+      std::string replaced;
+      if (!step.pattern.replace(text, step.text, replaced)) return false;
+      text = std::move(replaced);
+      return true;
+    }
+    case Kind::kStrip:
+      strip(text, step.left, step.right);
+      return true;
+    case Kind::kLower:
+      text = lowercase(text);
+      return true;
+    case Kind::kStripAccents:
+      text = without_marks(text);
+      return true;
+    case Kind::kBert:
+      text = bert_text(text, step.bert);
+      return true;
+    case Kind::kSentencePiece:
+      step.sentencepiece->apply(text);
+      return true;
+    case Kind::kNfc:
+      to_nfc(text);
+      return true;
+    default:
+      to_form(text, step.kind == Kind::kNfkc || step.kind == Kind::kNfkd, step.kind == Kind::kNfkc);
+      return true;
+  }
 }
 
 bool Normalizer::apply(std::string& text) const {
   bool within_budget = true;
-  for (const Step& step : steps_) {
-    switch (step.kind) {
-      case Kind::kPrepend:
-        if (!text.empty()) text.insert(0, step.text);
-        break;
-      case Kind::kReplace: {
-        std::string replaced;
-        if (step.pattern.replace(text, step.text, replaced))
-          text = std::move(replaced);
-        else
-          within_budget = false;
-        break;
-      }
-      case Kind::kStrip:
-        strip(text, step.left, step.right);
-        break;
-      default:
-        if (is_ascii(text)) break;
-        to_form(text, form_options(step.kind == Kind::kNfkc || step.kind == Kind::kNfkd,
-                                   step.kind == Kind::kNfc || step.kind == Kind::kNfkc));
-    }
-  }
+  for (const Step& step : steps_) within_budget = run(step, text) && within_budget;
   return within_budget;
 }
 

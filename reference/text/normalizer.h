@@ -1,6 +1,7 @@
 // The "normalizer" of tokenizer.json: a chain of steps over a piece of valid UTF-8.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -8,28 +9,53 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "reference/text/pattern.h"
+#include "reference/text/spm_normalizer.h"
 
 namespace assay {
 
+struct BertRules {
+  bool clean_text = true, chinese_characters = true, strip_accents = true, lowercase = true;
+};
+
 class Normalizer {
  public:
-  // `json` is the object or null. Kinds: Sequence, Prepend, Replace, NFC, NFD, NFKC, NFKD, Strip; others are
-  // refused by name.
+  // `json` is the object or null. Kinds: Sequence, Prepend, Replace, NFC, NFD, NFKC, NFKD, Strip, Lowercase,
+  // StripAccents, BertNormalizer; others are refused by name.
   static Result<Normalizer> from_json(const Json& json, const std::string& file);
+  static Normalizer nfc();
+  static Normalizer sentencepiece(SpmNormalizer rules);
+  static Normalizer bert(const BertRules& rules);
 
   bool empty() const { return steps_.empty(); }
   // False when a regular expression passed its step budget; `text` is then normalized without that step.
   bool apply(std::string& text) const;
 
  private:
-  enum class Kind : std::uint8_t { kPrepend, kReplace, kNfc, kNfd, kNfkc, kNfkd, kStrip };
+  enum class Kind : std::uint8_t {
+    kPrepend,
+    kReplace,
+    kNfc,
+    kNfd,
+    kNfkc,
+    kNfkd,
+    kStrip,
+    kLower,
+    kStripAccents,
+    kBert,
+    kSentencePiece
+  };
   struct Step {
     Kind kind = Kind::kNfc;
     std::string text;                  // what is prepended or put in
     Pattern pattern;                   // what is replaced
     bool left = false, right = false;  // Strip
+    BertRules bert;
+    std::shared_ptr<const SpmNormalizer> sentencepiece;
   };
   Status add(const Json& json, const std::string& file, const std::string& field, int depth);
+  static Result<Step> read_step(const std::string& kind, const Json& json, const std::string& file,
+                                const std::string& field);
+  static bool run(const Step& step, std::string& text);
 
   std::vector<Step> steps_;
 };

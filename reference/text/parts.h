@@ -9,7 +9,14 @@
 namespace assay {
 
 // SentencePiece's numbers (sentencepiece_model.proto), which GGUF's tokenizer.ggml.token_type uses too.
-enum class TokenType : std::uint8_t { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6 };
+enum class TokenType : std::uint8_t {
+  kNormal = 1,
+  kUnknown = 2,
+  kControl = 3,
+  kUserDefined = 4,
+  kUnused = 5,
+  kByte = 6
+};
 
 struct TokenizerParts {
   enum class Model : std::uint8_t {
@@ -40,9 +47,9 @@ struct TokenizerParts {
   // precompiled_charsmap).
   bool byte_fallback = true, add_dummy_prefix = true, remove_extra_whitespaces = false;
   bool escape_whitespaces = true, whitespace_is_suffix = false;
-  std::string charsmap;                                      // precompiled_charsmap, "" where there is none
-  std::string unknown_surface = " \xE2\x81\x87 ";            // what an unknown token is decoded to
-  bool lowercase = true, strip_accents = true;               // for kWordPiece (BERT uncased)
+  std::string charsmap;                            // precompiled_charsmap, "" where there is none
+  std::string unknown_surface = " \xE2\x81\x87 ";  // what an unknown token is decoded to
+  bool lowercase = true, strip_accents = true;     // for kWordPiece (BERT uncased)
 };
 
 }  // namespace assay

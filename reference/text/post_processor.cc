@@ -4,8 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "reference/text/bpe.h"
 #include "reference/text/normalizer.h"
+#include "reference/text/vocabulary.h"
 
 namespace assay {
 namespace {
@@ -90,6 +90,13 @@ Status PostProcessor::add_pair(const Json& json, const std::string& file, const 
       after_.push_back(id);
   }
   return {};
+}
+
+PostProcessor PostProcessor::around(std::vector<int> before, std::vector<int> after) {
+  PostProcessor out;
+  out.before_ = std::move(before);
+  out.after_ = std::move(after);
+  return out;
 }
 
 void PostProcessor::apply(std::vector<int>& ids) const {

@@ -14,6 +14,8 @@ class PostProcessor {
   // BertProcessing, Sequence; others are refused by name.
   static Result<PostProcessor> from_json(const Json& json, const std::string& file);
 
+  static PostProcessor around(std::vector<int> before, std::vector<int> after);
+
   void apply(std::vector<int>& ids) const;
   const std::vector<int>& before() const { return before_; }
   const std::vector<int>& after() const { return after_; }

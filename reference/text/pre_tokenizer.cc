@@ -8,15 +8,12 @@
 
 #include "base/check.h"
 #include "reference/text/bpe.h"
+#include "reference/text/named_pre_tokenizer.h"
 #include "reference/text/normalizer.h"
 #include "reference/text/utf8.h"
 
 namespace assay {
 namespace {
-
-// GPT-2's pattern, which ByteLevel with use_regex applies (openai/gpt-2, encoder.py).
-constexpr const char* kByteLevelPattern =
-    R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 
 // Runs of characters for which `wanted` holds; each such character by itself where `single`.
 template <class Wanted>
@@ -60,12 +57,39 @@ Result<PreTokenizer> PreTokenizer::from_json(const Json& json, const std::string
   return out;
 }
 
+Result<PreTokenizer> PreTokenizer::byte_level(std::span<const std::string_view> patterns,
+                                              const std::string& file) {
+  PreTokenizer out;
+  for (const std::string_view text : patterns) {
+    Step step;
+    ASSAY_TRY(step.pattern, Pattern::regex(std::string(text), file, "pre_tokenizer"));
+    out.steps_.push_back(std::move(step));
+  }
+  out.raw_bytes_ = true;
+  return out;
+}
+
+PreTokenizer PreTokenizer::bert() {
+  PreTokenizer out;
+  Step words, marks;
+  words.kind = Kind::kSpace;
+  words.behavior = Behavior::kRemoved;
+  marks.kind = Kind::kPunctuation;
+  out.steps_ = {words, marks};
+  return out;
+}
+
 Status PreTokenizer::add(const Json& json, const std::string& file, const std::string& field, int depth) {
   ASSAY_TRY(const std::string kind, read_kind(json, file, field));
   if (kind == "Sequence") {
     ASSAY_TRY(const Json* list, read_sequence(json, "pretokenizers", file, field, depth));
     for (std::size_t i = 0; i < list->size(); ++i)
       ASSAY_OK(add((*list)[i], file, fmt::format("{}[{}]", field, i), depth + 1));
+    return {};
+  }
+  if (kind == "BertPreTokenizer") {
+    const PreTokenizer own = bert();
+    steps_.insert(steps_.end(), own.steps_.begin(), own.steps_.end());
     return {};
   }
   ASSAY_TRY(Step step, read_step(kind, json, file, field));
@@ -114,7 +138,7 @@ Result<PreTokenizer::Step> PreTokenizer::read_byte_level(const Json& json, const
   step.prefix_space = member_or(json, "add_prefix_space", true);
   step.cut = member_or(json, "use_regex", true);
   if (step.cut) {
-    ASSAY_TRY(step.pattern, Pattern::regex(kByteLevelPattern, file, "pre_tokenizer"));
+    ASSAY_TRY(step.pattern, Pattern::regex(std::string(kGpt2Pattern), file, "pre_tokenizer"));
   }
   return step;
 }

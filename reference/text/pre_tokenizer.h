@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <deque>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,8 +24,11 @@ using Arena = std::deque<std::string>;
 class PreTokenizer {
  public:
   // `json` is the object or null. Kinds: Sequence, ByteLevel, Split, Digits, Punctuation, Whitespace,
-  // WhitespaceSplit, Metaspace, CharDelimiterSplit; others are refused by name.
+  // WhitespaceSplit, Metaspace, CharDelimiterSplit, BertPreTokenizer; others are refused by name.
   static Result<PreTokenizer> from_json(const Json& json, const std::string& file);
+  // Every match of the first pattern is a piece, then the pieces are cut by the next; pieces are bytes.
+  static Result<PreTokenizer> byte_level(std::span<const std::string_view> patterns, const std::string& file);
+  static PreTokenizer bert();  // words and single punctuation marks
 
   // True where the last step is ByteLevel: its pieces are left as bytes, one of which is one character of the
   // vocabulary.

@@ -64,6 +64,7 @@ class Tokenizer {
   int vocab_size() const;      // highest id + 1
   std::string digest() const;  // SHA-256 over the tokenizer's file and over what the other files changed
 
+  Tokenizer() = default;  // must be assigned before it is used
   explicit Tokenizer(std::shared_ptr<const TokenizerState> state) : state_(std::move(state)) {}
 
  private:

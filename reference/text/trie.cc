@@ -10,8 +10,9 @@ namespace assay {
 Trie::Trie(std::vector<std::pair<std::string, int>> keys) {
   std::erase_if(keys, [](const auto& k) { return k.first.empty(); });
   std::stable_sort(keys.begin(), keys.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  keys.erase(std::unique(keys.begin(), keys.end(), [](const auto& a, const auto& b) { return a.first == b.first; }),
-             keys.end());
+  keys.erase(
+      std::unique(keys.begin(), keys.end(), [](const auto& a, const auto& b) { return a.first == b.first; }),
+      keys.end());
   struct Range {
     std::size_t begin, end, depth;
   };

@@ -91,6 +91,21 @@ std::string repair_utf8(std::string_view bytes) {
   return out;
 }
 
+std::string repair_utf8_bytewise(std::string_view bytes) {
+  std::string out;
+  out.reserve(bytes.size());
+  for (std::size_t at = 0; at < bytes.size();) {
+    const Utf8Char c = decode_utf8(bytes, at);
+    const std::size_t used = c.valid ? c.bytes : 1;
+    if (c.valid)
+      out.append(bytes.substr(at, used));
+    else
+      append_utf8(out, kReplacement);
+    at += used;
+  }
+  return out;
+}
+
 std::size_t count_characters(std::string_view text) {
   std::size_t n = 0;
   for (std::size_t at = 0; at < text.size(); at += decode_utf8(text, at).bytes) ++n;

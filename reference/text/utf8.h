@@ -21,6 +21,8 @@ Utf8Char decode_utf8(std::string_view text, std::size_t at);  // at < text.size(
 void append_utf8(std::string& out, char32_t code);            // code is a Unicode scalar value
 bool valid_utf8(std::string_view text);
 std::string repair_utf8(std::string_view bytes);  // ill-formed parts become U+FFFD
+std::string repair_utf8_bytewise(
+    std::string_view bytes);  // every byte of ill-formed parts becomes one U+FFFD
 std::size_t count_characters(std::string_view text);
 
 // How many bytes at the end of `bytes` may be the start of a character whose rest is still to come (0 to 3).

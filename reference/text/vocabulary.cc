@@ -83,7 +83,8 @@ bool StringTable::insert(std::string_view key, int value) {
     const Slot& s = slots_[at];
     if (s.hash == hash && std::string_view(keys_).substr(s.begin, s.length) == key) return false;
   }
-  slots_[at] = {hash, static_cast<std::uint32_t>(keys_.size()), static_cast<std::uint32_t>(key.size()), value};
+  slots_[at] = {hash, static_cast<std::uint32_t>(keys_.size()), static_cast<std::uint32_t>(key.size()),
+                value};
   keys_.append(key);
   ++count_;
   return true;
@@ -105,8 +106,9 @@ Status Vocabulary::add(std::string_view token, std::int64_t id, bool searchable,
                        const std::string& field) {
   const auto shown = [&] { return std::string(token.substr(0, 40)); };
   if (id < 0 || id > kMaxTokenId) {
-    return vocabulary_error(Code::out_of_range, fmt::format("the id of token \"{}\" cannot be used", shown()), file,
-                            field, fmt::format("an integer from 0 to {}", kMaxTokenId), std::to_string(id));
+    return vocabulary_error(Code::out_of_range, fmt::format("the id of token \"{}\" cannot be used", shown()),
+                            file, field, fmt::format("an integer from 0 to {}", kMaxTokenId),
+                            std::to_string(id));
   }
   if (token.size() > kMaxTokenBytes || text_.size() + token.size() >= kMaxTableBytes) {
     return vocabulary_error(Code::too_large, "a token of the vocabulary is too long", file, field,
@@ -115,9 +117,9 @@ Status Vocabulary::add(std::string_view token, std::int64_t id, bool searchable,
   const auto place = static_cast<std::size_t>(id);
   if (place >= entries_.size()) entries_.resize(place + 1);
   if (entries_[place].taken) {
-    return vocabulary_error(Code::duplicate, "two tokens have the same id", file, field, "each id once",
-                            fmt::format("{} for \"{}\" and \"{}\"", id, token_of(static_cast<int>(id))->substr(0, 40),
-                                        shown()));
+    return vocabulary_error(
+        Code::duplicate, "two tokens have the same id", file, field, "each id once",
+        fmt::format("{} for \"{}\" and \"{}\"", id, token_of(static_cast<int>(id))->substr(0, 40), shown()));
   }
   if (searchable && !table_.insert(token, static_cast<int>(id))) {
     return vocabulary_error(Code::duplicate, "a token stands twice", file, field, "each token once",
