@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "eval/cli/command.h"
@@ -12,18 +13,29 @@ namespace {
 
 struct Options {
   std::string model, in;
-  bool no_special = false, decode = false;
+  bool no_special = false, ordinary = false, decode = false, time = false;
 };
 
-Result<std::string> encode_line(const Tokenizer& tokenizer, const Json& line, bool add_special) {
+// Encoding alone, for --time.
+struct Clock {
+  double seconds = 0;
+  std::size_t bytes = 0, tokens = 0;
+};
+
+Result<std::string> encode_line(const Tokenizer& tokenizer, const Json& line, const Options& options, Clock& clock) {
   if (!line.is_string()) {
     return Error{.code = Code::bad_value,
                  .message = "a line is not a JSON string",
                  .expected = "a string",
                  .got = line.type_name()};
   }
-  ASSAY_TRY(const std::vector<int> ids,
-            tokenizer.try_encode(line.get_ref<const std::string&>(), add_special));
+  const auto& text = line.get_ref<const std::string&>();
+  const std::clock_t begin = std::clock();
+  ASSAY_TRY(const std::vector<int> ids, options.ordinary ? tokenizer.try_encode_ordinary(text)
+                                                         : tokenizer.try_encode(text, !options.no_special));
+  clock.seconds += static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
+  clock.bytes += text.size();
+  clock.tokens += ids.size();
   return dump_json(Json(ids));
 }
 
@@ -53,9 +65,14 @@ Result<std::string> decode_line(const Tokenizer& tokenizer, const Json& line) {
 
 Result<int> run(const Options& options) {
   ASSAY_TRY(const Tokenizer tokenizer, Tokenizer::load(options.model));
+  Clock clock;
   ASSAY_OK(filter_json_lines(options.in, [&](const Json& line) {
-    return options.decode ? decode_line(tokenizer, line) : encode_line(tokenizer, line, !options.no_special);
+    return options.decode ? decode_line(tokenizer, line) : encode_line(tokenizer, line, options, clock);
   }));
+  if (options.time) {
+    fmt::print(stderr, "{{\"bytes\": {}, \"tokens\": {}, \"processor_seconds\": {:.3f}}}\n", clock.bytes, clock.tokens,
+               clock.seconds);
+  }
   return static_cast<int>(kFine);
 }
 
@@ -66,12 +83,15 @@ void add_tokenize(Cli& cli) {
                               "  echo '\"Hello world\"' | assay tokenize suites/data/demo/model --in -\n"
                               "  echo '[0, 41, 70]' | assay tokenize suites/data/demo/model --in - --decode");
   const auto options = std::make_shared<Options>();
-  app.add_option("model", options->model, "a folder with tokenizer.json, or the file")->required();
+  app.add_option("model", options->model, "a folder with tokenizer.json, tokenizer.model, tekken.json or *.tiktoken, or such a file")->required();
   app.add_option("--in", options->in,
                  "a JSON string a line (with --decode an array of ids); '-' reads standard input")
       ->required();
   app.add_flag("--no-special", options->no_special,
                "do not add the tokens that stand around a text (BOS, EOS)");
+  app.add_flag("--ordinary", options->ordinary,
+               "take special tokens in the text for ordinary text; adds none either");
+  app.add_flag("--time", options->time, "say on standard error how much was encoded and what that alone took");
   app.add_flag("--decode", options->decode, "ids to text; special tokens are kept");
   cli.on_run(app, [options] { return run(*options); });
 }

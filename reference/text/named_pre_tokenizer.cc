@@ -42,8 +42,13 @@ constexpr std::array<std::string_view, 1> kTekken = {kTekkenPattern};
 constexpr std::array<std::string_view, 1> kO200k = {kO200kPattern};
 // Digits one by one, then GPT-2's pattern: tokenizer.json of StarCoder, Refact, SmolLM, Command-R.
 constexpr std::array<std::string_view, 2> kDigits = {R"(\p{N})", kGpt2Pattern};
-constexpr std::array<std::string_view, 4> kFalcon = {R"([\p{P}\$\+<=>\^~\|`]+)", kGpt2Pattern, R"(\p{N}+)",
-                                                     R"([0-9][0-9][0-9])"};
+// Falcon cuts the characters that stand for bytes, not the text: "\u00bd" is the bytes C2 BD, whose characters are a
+// letter and a number.
+constexpr std::string_view kFalconJson = R"({"type": "Sequence", "pretokenizers": [
+  {"type": "Punctuation", "behavior": "Contiguous"},
+  {"type": "ByteLevel", "add_prefix_space": false, "use_regex": true},
+  {"type": "Digits", "individual_digits": false},
+  {"type": "Split", "pattern": {"Regex": "[0-9][0-9][0-9]"}, "behavior": "Isolated", "invert": false}]})";
 constexpr std::array<std::string_view, 6> kDeepseekLlm = {R"([\r\n])", kDeepseekLetters,    kDeepseekMarks,
                                                           R"(\s+$)",   kDeepseekIdeographs, R"(\p{N})"};
 constexpr std::array<std::string_view, 5> kDeepseekCoder = {R"([\r\n])", R"(\s?\p{L}+)", R"(\s?\p{P}+)",
@@ -67,7 +72,7 @@ constexpr NamedPreTokenizer kAll[] = {
     {"smollm", kDigits},
     {"codeshell", kDigits},
     {"command-r", kDigits, false, true},
-    {"falcon", kFalcon},
+    {"falcon", {}, false, false, kFalconJson},
     {"deepseek-llm", kDeepseekLlm},
     {"deepseek-coder", kDeepseekCoder},
     {"deepseek-v3", kDeepseek3},

@@ -16,6 +16,7 @@ struct NamedPreTokenizer {
   std::span<const std::string_view> patterns;
   bool ignore_merges = false;
   bool nfc = false;
+  std::string_view json = {};  // instead of patterns: the "pre_tokenizer" of tokenizer.json
 };
 
 // Refused where the name is not known, with the names that are.

@@ -150,8 +150,7 @@ Status Normalizer::add(const Json& json, const std::string& file, const std::str
 Result<Normalizer::Step> Normalizer::read_step(const std::string& kind, const Json& json,
                                                const std::string& file, const std::string& field) {
   static const std::map<std::string, Kind> kPlain = {
-      {"NFC", Kind::kNfc},   {"NFD", Kind::kNfd},         {"NFKC", Kind::kNfkc},
-      {"NFKD", Kind::kNfkd}, {"Lowercase", Kind::kLower}, {"StripAccents", Kind::kStripAccents}};
+      {"NFC", Kind::kNfc}, {"NFD", Kind::kNfd}, {"NFKC", Kind::kNfkc}, {"NFKD", Kind::kNfkd}};
   Step step;
   if (kPlain.contains(kind)) {
     step.kind = kPlain.at(kind);
@@ -193,12 +192,6 @@ bool Normalizer::run(const Step& step, std::string& text) {
     }
     case Kind::kStrip:
       strip(text, step.left, step.right);
-      return true;
-    case Kind::kLower:
-      text = lowercase(text);
-      return true;
-    case Kind::kStripAccents:
-      text = without_marks(text);
       return true;
     case Kind::kBert:
       text = bert_text(text, step.bert);

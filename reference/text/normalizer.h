@@ -19,8 +19,8 @@ struct BertRules {
 
 class Normalizer {
  public:
-  // `json` is the object or null. Kinds: Sequence, Prepend, Replace, NFC, NFD, NFKC, NFKD, Strip, Lowercase,
-  // StripAccents, BertNormalizer; others are refused by name.
+  // `json` is the object or null. Kinds: Sequence, Prepend, Replace, NFC, NFD, NFKC, NFKD, Strip, BertNormalizer;
+  // others are refused by name.
   static Result<Normalizer> from_json(const Json& json, const std::string& file);
   static Normalizer nfc();
   static Normalizer sentencepiece(SpmNormalizer rules);
@@ -39,8 +39,6 @@ class Normalizer {
     kNfkc,
     kNfkd,
     kStrip,
-    kLower,
-    kStripAccents,
     kBert,
     kSentencePiece
   };

@@ -15,6 +15,7 @@ namespace {
 bool encode_stretch(const TokenizerState& state, std::string_view text, bool at_start,
                     std::vector<int>& out) {
   bool within_budget = true;
+  if (state.space_is_prefix && !at_start && text.starts_with(' ')) text.remove_prefix(1);
   std::string normalized;
   if (!state.normalizer.empty()) {
     normalized = text;
@@ -62,7 +63,8 @@ bool encode_text(const TokenizerState& state, std::string_view text, bool specia
 
 }  // namespace
 
-Result<std::vector<int>> Tokenizer::try_encode(std::string_view utf8, bool add_special) const {
+Result<std::vector<int>> Tokenizer::encode_within_limits(std::string_view utf8, bool specials) const {
+  ASSAY_CHECK(state_ != nullptr);
   if (utf8.size() > kMaxEncodeBytes) {
     return Error{.code = Code::too_large,
                  .message = "the text to encode is too long",
@@ -70,13 +72,21 @@ Result<std::vector<int>> Tokenizer::try_encode(std::string_view utf8, bool add_s
                  .got = std::to_string(utf8.size())};
   }
   std::vector<int> out;
-  const bool within_budget = encode_text(*state_, utf8, true, out);
-  if (add_special) state_->post_processor.apply(out);
-  if (within_budget) return out;
+  if (encode_text(*state_, utf8, specials, out)) return out;
   return Error{.code = Code::too_large,
                .message = "a regular expression of the tokenizer passed its step budget on this text",
                .field = "pre_tokenizer",
                .expected = fmt::format("at most {} steps a match", kMaxMatchSteps)};
+}
+
+Result<std::vector<int>> Tokenizer::try_encode(std::string_view utf8, bool add_special) const {
+  auto ids = encode_within_limits(utf8, true);
+  if (ids.ok() && add_special) state_->post_processor.apply(*ids);
+  return ids;
+}
+
+Result<std::vector<int>> Tokenizer::try_encode_ordinary(std::string_view utf8) const {
+  return encode_within_limits(utf8, false);
 }
 
 std::vector<int> Tokenizer::encode(std::string_view utf8, bool add_special) const {
@@ -152,11 +162,26 @@ std::string Tokenizer::digest() const { return state_->digest; }
 StreamDecoder::StreamDecoder(Tokenizer tokenizer, bool skip_special)
     : tokenizer_(std::move(tokenizer)), skip_special_(skip_special) {}
 
-// A run of byte tokens is one character or one U+FFFD a byte, which its end decides: it is held back as a
-// whole.
+// Tokens before the last one cannot matter to what comes: a decoder looks at a token, at whether it is the first, and
+// at runs of byte tokens. The last one is kept so that what follows is not the first.
+void StreamDecoder::forget() {
+  if (tokenizer_.decodes_token_by_token()) {
+    ids_.clear();
+    given_.clear();
+    return;
+  }
+  if (ids_.size() < kContextTokens) return;
+  std::size_t keep = ids_.size() - 1;
+  while (keep > 0 && skip_special_ && tokenizer_.is_special(ids_[keep])) --keep;
+  ids_.erase(ids_.begin(), ids_.begin() + static_cast<std::ptrdiff_t>(keep));
+  given_ = repair_utf8(tokenizer_.decode_bytes(ids_, skip_special_));
+}
+
+// A run of byte tokens is one character or one U+FFFD a byte, which its end decides: it is held back as a whole.
 std::string StreamDecoder::take(bool all) {
   std::size_t n = ids_.size();
   while (!all && n > 0 && tokenizer_.is_fallback_byte(ids_[n - 1])) --n;
+  const bool held = n < ids_.size();
   std::string text =
       tokenizer_.decode_bytes({ids_.begin(), ids_.begin() + static_cast<std::ptrdiff_t>(n)}, skip_special_);
   const std::size_t open = all ? 0 : incomplete_tail_bytes(text);
@@ -164,10 +189,7 @@ std::string StreamDecoder::take(bool all) {
   text = repair_utf8(text);
   std::string fresh = text.size() > given_.size() ? text.substr(given_.size()) : "";
   if (text.size() > given_.size()) given_ = std::move(text);
-  if (open == 0 && tokenizer_.decodes_token_by_token()) {  // nothing before can matter any more
-    ids_.clear();
-    given_.clear();
-  }
+  if (open == 0 && !held && !all) forget();
   return fresh;
 }
 

@@ -35,12 +35,13 @@ class Tokenizer {
   // Control tokens in the text (added tokens, control pieces of SentencePiece, special tokens of tiktoken) are
   // recognised, as tokenizer.json asks for; encode_ordinary takes their text like any other, as sentencepiece
   // and tiktoken do when they are asked for plain text. The text after a control token begins anew: where a
-  // SentencePiece model puts a space in front of a text, it does so there too (mistral-common encodes the parts
-  // of a chat one by one). Ill-formed bytes of `utf8` count as U+FFFD. Where a regular expression of the file passes its step budget
+  // SentencePiece model puts a space in front of a text, it does so there too, unless there is one (mistral-common
+  // encodes the parts of a chat one by one). Ill-formed bytes of `utf8` count as U+FFFD. Where a regular expression of the file passes its step budget
   // (no published one does) try_encode refuses and encode takes the rest of that piece as one.
   std::vector<int> encode(std::string_view utf8, bool add_special) const;
   Result<std::vector<int>> try_encode(std::string_view utf8, bool add_special) const;
   std::vector<int> encode_ordinary(std::string_view utf8) const;
+  Result<std::vector<int>> try_encode_ordinary(std::string_view utf8) const;
 
   // Ids that are no token are left out. The result is valid UTF-8: ill-formed bytes become U+FFFD.
   std::string decode(const std::vector<int>& ids, bool skip_special) const;
@@ -68,6 +69,7 @@ class Tokenizer {
   explicit Tokenizer(std::shared_ptr<const TokenizerState> state) : state_(std::move(state)) {}
 
  private:
+  Result<std::vector<int>> encode_within_limits(std::string_view utf8, bool specials) const;
   std::shared_ptr<const TokenizerState> state_;
 };
 
@@ -80,7 +82,9 @@ class StreamDecoder {
   std::string finish();     // the rest; a character that never ended becomes U+FFFD
 
  private:
+  static constexpr std::size_t kContextTokens = 16;  // so few are decoded again with every token
   std::string take(bool all);
+  void forget();
   Tokenizer tokenizer_;
   bool skip_special_;
   std::vector<int> ids_;  // from the last place where the text was whole

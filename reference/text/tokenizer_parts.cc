@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "base/check.h"
+#include "base/json.h"
 #include "base/sha256.h"
 #include "reference/text/bpe.h"
 #include "reference/text/named_pre_tokenizer.h"
@@ -136,9 +138,10 @@ std::vector<int> user_defined(const TokenizerParts& parts) {
   return out;
 }
 
-Result<std::unique_ptr<TokenModel>> make_byte_level(const TokenizerParts& parts, Vocabulary vocabulary) {
+Result<std::unique_ptr<TokenModel>> make_byte_level(const TokenizerParts& parts, bool raw_bytes,
+                                                    Vocabulary vocabulary) {
   BpeRules rules;
-  rules.raw_bytes = true;
+  rules.raw_bytes = raw_bytes;
   rules.ignore_merges = parts.ignore_merges || parts.model == Kind::kByteRanks;
   rules.unknown_id = parts.unknown_id;
   if (parts.model == Kind::kByteMerges)
@@ -172,9 +175,9 @@ Result<std::unique_ptr<TokenModel>> make_sentencepiece(const TokenizerParts& par
   return boxed(Bpe::from_ranks(std::move(vocabulary), ranks, std::move(rules), parts.file));
 }
 
-Result<std::unique_ptr<TokenModel>> make_model(const TokenizerParts& parts) {
+Result<std::unique_ptr<TokenModel>> make_model(const TokenizerParts& parts, bool raw_bytes) {
   ASSAY_TRY(Vocabulary vocabulary, make_vocabulary(parts));
-  if (is_byte_level(parts)) return make_byte_level(parts, std::move(vocabulary));
+  if (is_byte_level(parts)) return make_byte_level(parts, raw_bytes, std::move(vocabulary));
   if (is_sentencepiece(parts)) return make_sentencepiece(parts, std::move(vocabulary));
   WordPieceRules rules;
   rules.unknown_id = parts.unknown_id;
@@ -189,7 +192,9 @@ Result<PreTokenizer> make_pre_tokenizer(const TokenizerParts& parts) {
     return PreTokenizer::byte_level(one, parts.file);
   }
   ASSAY_TRY(const NamedPreTokenizer named, named_pre_tokenizer(parts.pre, parts.file));
-  return PreTokenizer::byte_level(named.patterns, parts.file);
+  if (named.json.empty()) return PreTokenizer::byte_level(named.patterns, parts.file);
+  ASSAY_TRY(const Json json, parse_json(named.json, parts.file));
+  return PreTokenizer::from_json(json, parts.file);
 }
 
 Result<Normalizer> make_normalizer(const TokenizerParts& parts) {
@@ -263,8 +268,8 @@ Result<std::shared_ptr<TokenizerState>> build_from_parts(const TokenizerParts& g
     parts.ignore_merges = parts.ignore_merges || named.ignore_merges;
   }
   auto state = std::make_shared<TokenizerState>();
-  ASSAY_TRY(state->model, make_model(parts));
   ASSAY_TRY(state->pre_tokenizer, make_pre_tokenizer(parts));
+  ASSAY_TRY(state->model, make_model(parts, state->pre_tokenizer.raw_bytes()));
   ASSAY_TRY(state->normalizer, make_normalizer(parts));
   state->decoder = make_decoder(parts);
   ASSAY_OK(add_specials(parts, *state));
@@ -276,6 +281,7 @@ Result<std::shared_ptr<TokenizerState>> build_from_parts(const TokenizerParts& g
   if (parts.bos_id >= 0) state->bos = parts.bos_id;
   if (parts.eos_id >= 0) state->eos = parts.eos_id;
   state->repair_bytewise = is_sentencepiece(parts);
+  state->space_is_prefix = is_sentencepiece(parts) && parts.add_dummy_prefix && !parts.whitespace_is_suffix;
   state->digest = digest_of(parts);
   return state;
 }

@@ -79,8 +79,6 @@ std::size_t next_stable(std::string_view text, std::size_t at) {
   return at;
 }
 
-utf8proc_category_t category(char32_t code) { return utf8proc_category(static_cast<utf8proc_int32_t>(code)); }
-
 }  // namespace
 
 void to_form(std::string& text, bool compatible, bool compose) {
@@ -134,16 +132,10 @@ std::string without_marks(std::string_view text) {
   out.reserve(text.size());
   for (std::size_t at = 0; at < text.size();) {
     const Utf8Char c = decode_utf8(text, at);
-    if (category(c.code) != UTF8PROC_CATEGORY_MN) out.append(text.substr(at, c.bytes));
+    if (!is_accent(c.code)) out.append(text.substr(at, c.bytes));
     at += c.bytes;
   }
   return out;
-}
-
-bool is_other(char32_t code) {
-  const auto k = category(code);
-  return k == UTF8PROC_CATEGORY_CC || k == UTF8PROC_CATEGORY_CF || k == UTF8PROC_CATEGORY_CS ||
-         k == UTF8PROC_CATEGORY_CO || k == UTF8PROC_CATEGORY_CN;
 }
 
 bool is_ideograph(char32_t c) {

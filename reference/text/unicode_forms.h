@@ -11,7 +11,6 @@ void to_nfc(std::string& text);  // as to_form(text, false, true); text that can
 
 std::string lowercase(std::string_view text);      // full mappings of single characters (char::to_lowercase)
 std::string without_marks(std::string_view text);  // without category Mn
-bool is_other(char32_t code);                      // categories Cc, Cf, Cs, Co, Cn
 bool is_ideograph(char32_t code);                  // the blocks that BERT sets apart
 
 }  // namespace assay

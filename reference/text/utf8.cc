@@ -41,6 +41,24 @@ std::size_t well_formed_prefix(std::string_view text, std::size_t at, const Lead
 
 utf8proc_category_t category(char32_t code) { return utf8proc_category(static_cast<utf8proc_int32_t>(code)); }
 
+// Where the `tokenizers` library's own tables say otherwise than Unicode 14.
+struct Exception {
+  char32_t first, last;
+  char name;
+};
+constexpr Exception kExceptions[] = {
+#include "reference/text/class_delta.inc"
+};
+
+bool excepted(char32_t c, char name) {
+  if (c < 0x300) return false;
+  for (const Exception& e : kExceptions) {
+    if (c < e.first) return false;  // ascending by first
+    if (c <= e.last && e.name == name) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 Utf8Char decode_utf8(std::string_view text, std::size_t at) {
@@ -153,7 +171,8 @@ bool is_word(char32_t c) {
 
 bool is_numeric(char32_t c) {
   const auto k = category(c);
-  return k == UTF8PROC_CATEGORY_ND || k == UTF8PROC_CATEGORY_NL || k == UTF8PROC_CATEGORY_NO;
+  const bool number = k == UTF8PROC_CATEGORY_ND || k == UTF8PROC_CATEGORY_NL || k == UTF8PROC_CATEGORY_NO;
+  return number != excepted(c, 'N');
 }
 
 bool is_punctuation(char32_t c) {
@@ -161,7 +180,15 @@ bool is_punctuation(char32_t c) {
     return (c >= 0x21 && c <= 0x2F) || (c >= 0x3A && c <= 0x40) || (c >= 0x5B && c <= 0x60) ||
            (c >= 0x7B && c <= 0x7E);
   const auto k = category(c);
-  return k >= UTF8PROC_CATEGORY_PC && k <= UTF8PROC_CATEGORY_PO;
+  return (k >= UTF8PROC_CATEGORY_PC && k <= UTF8PROC_CATEGORY_PO) != excepted(c, 'P');
 }
+
+bool is_other(char32_t c) {
+  const auto k = category(c);
+  const bool other = k == UTF8PROC_CATEGORY_CC || k == UTF8PROC_CATEGORY_CF || k == UTF8PROC_CATEGORY_CO;
+  return other != excepted(c, 'C');
+}
+
+bool is_accent(char32_t c) { return (category(c) == UTF8PROC_CATEGORY_MN) != excepted(c, 'M'); }
 
 }  // namespace assay

@@ -32,5 +32,7 @@ bool is_space(char32_t code);        // property White_Space
 bool is_word(char32_t code);         // letters, marks, decimal digits, connectors, joiners: \w of Unicode
 bool is_numeric(char32_t code);      // categories Nd, Nl, No
 bool is_punctuation(char32_t code);  // categories P*, and all ASCII punctuation
+bool is_other(char32_t code);        // categories Cc, Cf, Co
+bool is_accent(char32_t code);       // category Mn
 
 }  // namespace assay
