@@ -180,7 +180,7 @@ Result<Bpe> Bpe::from_json(const Json& model, bool raw_bytes, const std::string&
   merges.reserve(list->size());
   for (std::size_t i = 0; i < list->size(); ++i) {
     ASSAY_TRY(const auto pair, read_pair((*list)[i], i, file));
-    ASSAY_TRY(const Merge merge, bpe.merge_of(pair.first, pair.second, i, file));
+    ASSAY_TRY(const Merge merge, bpe.merge_of(pair.first, pair.second, i, "model.merges", file));
     merges.push_back(merge);
   }
   bpe.build_table(merges);
@@ -203,7 +203,8 @@ Result<Bpe> Bpe::from_merges(Vocabulary vocabulary, const std::vector<std::strin
       return model_error(Code::bad_value, "a merge is not a pair of tokens", file,
                          fmt::format("merges[{}]", i), "\"left right\"", std::string(text));
     }
-    ASSAY_TRY(const Merge merge, bpe.merge_of(text.substr(0, space), text.substr(space + 1), i, file));
+    ASSAY_TRY(const Merge merge,
+              bpe.merge_of(text.substr(0, space), text.substr(space + 1), i, "merges", file));
     table.push_back(merge);
   }
   bpe.build_table(table);
@@ -232,14 +233,14 @@ Result<Bpe> Bpe::from_ranks(Vocabulary vocabulary, const std::vector<std::uint32
 }
 
 Result<Bpe::Merge> Bpe::merge_of(std::string_view left, std::string_view right, std::size_t index,
-                                 const std::string& file) const {
+                                 const std::string& field, const std::string& file) const {
   const std::string joined = std::string(left) + std::string(right);
   const Merge merge{pair_key(vocabulary_.id_of(left), vocabulary_.id_of(right)),
                     static_cast<std::uint32_t>(index), vocabulary_.id_of(joined)};
   for (const std::string_view part : {left, right, std::string_view(joined)}) {
     if (vocabulary_.id_of(part) >= 0) continue;
     return model_error(Code::bad_value, "a merge names a token that is not in the vocabulary", file,
-                       fmt::format("model.merges[{}]", index), "tokens of the vocabulary", std::string(part));
+                       fmt::format("{}[{}]", field, index), "tokens of the vocabulary", std::string(part));
   }
   return merge;
 }

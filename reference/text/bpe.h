@@ -74,7 +74,7 @@ class Bpe final : public TokenModel {
 
   Bpe(Vocabulary vocabulary, BpeRules rules);
   Result<Merge> merge_of(std::string_view left, std::string_view right, std::size_t index,
-                         const std::string& file) const;
+                         const std::string& field, const std::string& file) const;
   Status add_splits(int id, std::uint32_t rank, std::vector<Merge>& merges, const std::string& file);
   int part_id(std::string_view part);
   void build_table(const std::vector<Merge>& merges);

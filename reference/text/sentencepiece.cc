@@ -152,6 +152,11 @@ Status check(Spec& spec) {
     return refused(Code::bad_value, "the model does not have one unknown piece", parts.file, "pieces",
                    "one piece of type 2 named as trainer_spec says", std::to_string(unknowns));
   }
+  const bool bpe = parts.model == TokenizerParts::Model::kSentencePieceBpe;
+  if (bpe && std::count(parts.types.begin(), parts.types.end(), TokenType::kUnused) > 0) {
+    return refused(Code::unsupported, "a BPE model with unused pieces is not supported", parts.file, "pieces",
+                   "no piece of type 5", "");
+  }
   parts.bos_id = reserved_id(parts, spec.bos, TokenType::kControl);
   parts.eos_id = reserved_id(parts, spec.eos, TokenType::kControl);
   parts.add_bos = parts.bos_id >= 0;

@@ -171,10 +171,13 @@ void StreamDecoder::forget() {
     return;
   }
   if (ids_.size() < kContextTokens) return;
-  std::size_t keep = ids_.size() - 1;
-  while (keep > 0 && skip_special_ && tokenizer_.is_special(ids_[keep])) --keep;
+  std::size_t keep = ids_.size();
+  do {
+    --keep;
+    given_ = repair_utf8(tokenizer_.decode_bytes(
+        {ids_.begin() + static_cast<std::ptrdiff_t>(keep), ids_.end()}, skip_special_));
+  } while (keep > 0 && given_.empty());
   ids_.erase(ids_.begin(), ids_.begin() + static_cast<std::ptrdiff_t>(keep));
-  given_ = repair_utf8(tokenizer_.decode_bytes(ids_, skip_special_));
 }
 
 // A run of byte tokens is one character or one U+FFFD a byte, which its end decides: it is held back as a whole.
@@ -193,7 +196,9 @@ std::string StreamDecoder::take(bool all) {
   return fresh;
 }
 
+// What decode leaves out must not part a run of byte tokens here either.
 std::string StreamDecoder::add(int id) {
+  if (!tokenizer_.has_id(id) || (skip_special_ && tokenizer_.is_special(id))) return "";
   ids_.push_back(id);
   return take(false);
 }

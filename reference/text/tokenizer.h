@@ -28,8 +28,8 @@ class Tokenizer {
   // - others: `add_bos_token` and `add_eos_token` of tokenizer_config.json; without them BOS where the file has
   //   one (as Llama's and Mistral's own code does), no EOS.
   static Result<Tokenizer> load(const std::string& folder_or_file);
-  // The text of a tokenizer.json; `file` is only for errors.
-  static Result<Tokenizer> parse(std::string_view json, const std::string& file);
+  // The bytes of such a file, with nothing beside it; `file` is only for errors.
+  static Result<Tokenizer> parse(std::string_view bytes, const std::string& file);
   static Result<Tokenizer> from_parts(const TokenizerParts& parts);
 
   // Control tokens in the text (added tokens, control pieces of SentencePiece, special tokens of tiktoken) are

@@ -44,10 +44,10 @@ Result<fs::path> find_file(const std::string& folder_or_file) {
                .expected = "tokenizer.json, tekken.json, tokenizer.model or *.tiktoken"};
 }
 
-// "{" after white space: JSON.
+// "{" or "[" after white space: JSON.
 bool looks_like_json(std::string_view text) {
   const std::size_t at = text.find_first_not_of(" \t\r\n");
-  return at != std::string_view::npos && text[at] == '{';
+  return at != std::string_view::npos && (text[at] == '{' || text[at] == '[');
 }
 
 // tekken.json has "config" before its vocabulary and no "model".
@@ -69,11 +69,19 @@ Result<TokenizerParts> read_parts(std::string_view text, const TokenizerSiblings
   return parts;
 }
 
+Result<Tokenizer> build_any(std::string_view text, const TokenizerSiblings& beside, const std::string& file) {
+  if (looks_like_json(text) && !looks_like_tekken(text)) {
+    ASSAY_TRY(auto state, build_tokenizer_json(text, beside, file));
+    return Tokenizer(std::move(state));
+  }
+  ASSAY_TRY(const TokenizerParts parts, read_parts(text, beside, file));
+  return Tokenizer::from_parts(parts);
+}
+
 }  // namespace
 
 Result<Tokenizer> Tokenizer::parse(std::string_view text, const std::string& file) {
-  ASSAY_TRY(auto state, build_tokenizer_json(text, TokenizerSiblings{}, file));
-  return Tokenizer(std::move(state));
+  return build_any(text, TokenizerSiblings{}, file);
 }
 
 Result<Tokenizer> Tokenizer::load(const std::string& folder_or_file) {
@@ -86,12 +94,7 @@ Result<Tokenizer> Tokenizer::load(const std::string& folder_or_file) {
   const bool standard = std::any_of(std::begin(kNames), std::end(kNames), is_path);
   const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
   ASSAY_TRY(const TokenizerSiblings beside, read_tokenizer_siblings(standard ? folder : fs::path()));
-  if (looks_like_json(text) && !looks_like_tekken(text)) {
-    ASSAY_TRY(auto state, build_tokenizer_json(text, beside, file));
-    return Tokenizer(std::move(state));
-  }
-  ASSAY_TRY(const TokenizerParts parts, read_parts(text, beside, file));
-  return from_parts(parts);
+  return build_any(text, beside, file);
 }
 
 }  // namespace assay

@@ -1,50 +1,122 @@
 // Published and tiny tokenizers with expected ids (../shared/tokenizers), read from where they lie.
 #include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
+#include "base/file.h"
 #include "base/json.h"
+#include "reference/text/mistral_chat.h"
 #include "reference/text/tokenizer.h"
 #include "tests/catch.h"
 
 namespace assay {
 namespace {
 
-TEST_CASE("tiny tokenizers give the expected ids and text, other kinds are refused by name") {
-  const std::string folder = ASSAY_SHARED "/tokenizers/neural-api-tiny/";
-  if (!std::filesystem::exists(folder)) {
-    WARN("skipped: " << folder << " is not here");
-    return;
-  }
+const std::string kFolder = ASSAY_SHARED "/tokenizers/";
+
+bool present(const std::string& path) {
+  if (std::filesystem::exists(path)) return true;
+  WARN("skipped: " << path << " is not here");
+  return false;
+}
+
+std::vector<int> ints_of(const Json& list) { return list.get<std::vector<int>>(); }
+
+TEST_CASE("tokenizers: all 18 tiny ones give the expected ids and text") {
+  const std::string folder = kFolder + "neural-api-tiny/";
+  if (!present(folder)) return;
   const auto table = read_json_file(folder + "hf_tokenizer_cases.json");
   REQUIRE(table.ok());
-  int same = 0, refused = 0;
+  int files = 0, same = 0;
   for (const auto& [name, entry] : table->items()) {
     INFO(name);
     const auto tokenizer = Tokenizer::load(folder + entry.at("tokenizer").get<std::string>());
-    if (!tokenizer.ok()) {
-      CHECK(tokenizer.error().code == Code::unsupported);
-      ++refused;
-      continue;
-    }
+    REQUIRE(tokenizer.ok());
+    ++files;
     for (const Json& one : entry.at("cases")) {
       const auto text = one.at("text").get<std::string>();
       INFO(text);
-      const auto ids = one.at("ids").get<std::vector<int>>();
+      const auto ids = ints_of(one.at("ids"));
       REQUIRE(tokenizer->encode(text, false) == ids);
       if (one.contains("decoded")) CHECK(tokenizer->decode(ids, true) == one.at("decoded").get<std::string>());
       ++same;
     }
   }
-  CHECK(refused == 5);  // Unigram, WordPiece and three SentencePiece models
-  CHECK(same > 100);
+  CHECK(files == 18);
+  CHECK(same == 291);
+}
+
+// ggerganov/llama.cpp, models/ggml-vocab-*.gguf.inp and .out: texts between marks, a line of ids for each.
+std::vector<std::pair<std::string, std::vector<int>>> llama_cpp_cases(const std::string& name) {
+  const std::string path = kFolder + "llama.cpp-vocab/ggml-vocab-" + name + ".gguf";
+  const std::string texts = *read_file(path + ".inp"), ids = *read_file(path + ".out");
+  constexpr std::string_view kMark = "\n__ggml_vocab_test__\n";
+  std::vector<std::pair<std::string, std::vector<int>>> out;
+  std::istringstream lines(ids);
+  std::string line;
+  for (std::size_t at = 0; at < texts.size() && std::getline(lines, line);) {
+    const std::size_t end = std::min(texts.find(kMark, at), texts.size());
+    std::istringstream numbers(line);
+    out.emplace_back(texts.substr(at, end - at),
+                     std::vector<int>(std::istream_iterator<int>(numbers), std::istream_iterator<int>()));
+    at = end + kMark.size();
+  }
+  return out;
+}
+
+TEST_CASE("tokenizers: Qwen2, R1-Qwen, Llama 3 and Llama 2 give the ids of llama.cpp's tests") {
+  const std::pair<std::string, std::string> files[] = {{"qwen2", "qwen/qwen.tiktoken"},
+                                                       {"deepseek-r1-qwen", "qwen/qwen.tiktoken"},
+                                                       {"llama-bpe", "llama/llama3-tokenizer.model"},
+                                                       {"llama-spm", "llama/llama2-tokenizer.model"}};
+  if (!present(kFolder + "llama.cpp-vocab")) return;
+  for (const auto& [name, file] : files) {
+    const auto tokenizer = Tokenizer::load(kFolder + file);
+    REQUIRE(tokenizer.ok());
+    const auto cases = llama_cpp_cases(name);
+    CHECK(cases.size() == 46);
+    for (const auto& [text, ids] : cases) {
+      INFO(name << ": " << text);
+      CHECK(tokenizer->encode(text, false) == ids);
+      CHECK(tokenizer->decode(ids, false) == text);
+    }
+  }
+}
+
+constexpr const char* kSamples[] = {"no_tools",          "get_weather_full", "get_weather_no_history", "get_weather_no_system_prompt",
+                                    "parallel_calls", "several_calls"};
+
+TEST_CASE("tokenizers: what Mistral's samples say") {
+  if (!present(kFolder + "mistral/samples") || !present(ASSAY_SHARED "/configs/chat-templates-mistral-common")) return;
+  const std::pair<std::string, std::string> models[] = {{"v1", "tokenizer.model.v1"},
+                                                        {"v2", "mistral_instruct_tokenizer_240216.model.v2"},
+                                                        {"v3", "mistral_instruct_tokenizer_240323.model.v3"}};
+  int same = 0;
+  for (const auto& [version, model] : models) {
+    const auto tokenizer = Tokenizer::load(kFolder + "mistral/" + model);
+    REQUIRE(tokenizer.ok());
+    for (const char* sample : kSamples) {
+      const std::string path = kFolder + "mistral/samples/" + sample + "__";
+      const std::string expected = path + "tokens_" + version + ".json";
+      if (!std::filesystem::exists(expected)) continue;
+      INFO(version << " " << sample);
+      const auto request = read_json_file(path + "sample.json");
+      const auto version_number = *mistral_version(version);
+      const auto ids = mistral_chat(*tokenizer, version_number, dump_json(*request), sample);
+      REQUIRE(ids.ok());
+      CHECK(*ids == ints_of(read_json_file(expected)->at("tokens")));
+      ++same;
+    }
+  }
+  CHECK(same == 13);
 }
 
 TEST_CASE("OLMoE's tokenizer gives the ids of transformers' test") {
-  const std::string path = ASSAY_SHARED "/tokenizers/olmo/allenai_gpt-neox-olmo-dolma-v1_5.json";
-  if (!std::filesystem::exists(path)) {
-    WARN("skipped: " << path << " is not here");
-    return;
-  }
+  const std::string path = kFolder + "olmo/allenai_gpt-neox-olmo-dolma-v1_5.json";
+  if (!present(path)) return;
   const auto tokenizer = Tokenizer::load(path);
   REQUIRE(tokenizer.ok());
   const std::vector<std::pair<std::string, std::vector<int>>> cases = {
@@ -52,6 +124,31 @@ TEST_CASE("OLMoE's tokenizer gives the ids of transformers' test") {
       {"Hi   Hello", {12764, 50275, 12092}},      {" ", {209}},                        {"  ", {50276}},
       {" Hello", {24387}},                        {"", {}},                            {"生活的真谛是", {20025, 46549, 5225, 48561, 33656, 238, 12105}}};
   for (const auto& [text, ids] : cases) CHECK(tokenizer->encode(text, false) == ids);
+}
+
+TEST_CASE("tokenizers: random strings give the ids of tiktoken, sentencepiece and tokenizers") {
+  if (!present(kFolder)) return;
+  std::ifstream rows(ASSAY_TREE "/tests/golden/data/tokenizers_shared.jsonl");
+  std::map<std::string, Tokenizer> loaded;
+  int same = 0;
+  for (std::string line; std::getline(rows, line);) {
+    const Json row = *parse_json(line, "tokenizers_shared.jsonl");
+    const auto file = row.at("file").get<std::string>();
+    if (!loaded.contains(file)) {
+      const auto tokenizer = Tokenizer::load(kFolder + file);
+      REQUIRE(tokenizer.ok());
+      loaded.emplace(file, *tokenizer);
+    }
+    const Tokenizer& tokenizer = loaded.at(file);
+    const auto text = row.at("text").get<std::string>();
+    INFO(file << ": " << text);
+    const auto ids = ints_of(row.at("ids"));
+    REQUIRE((row.at("ordinary") == true ? tokenizer.encode_ordinary(text) : tokenizer.encode(text, false)) == ids);
+    REQUIRE(tokenizer.decode(ids, false) == row.at("decoded").get<std::string>());
+    ++same;
+  }
+  CHECK(same == 360);
+  CHECK(loaded.size() == 4);
 }
 
 }  // namespace

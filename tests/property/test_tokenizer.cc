@@ -23,6 +23,40 @@ std::string random_text(Stream& random) {
   return text;
 }
 
+TEST_CASE("100,000 random texts come back from their ids") {
+  const auto tokenizer = Tokenizer::load(ASSAY_TREE "/suites/data/demo/model");
+  REQUIRE(tokenizer.ok());
+  int different = 0;
+  for (std::uint32_t i = 0; i < 100'000; ++i) {
+    Stream random(100, i);
+    const std::string text = random_text(random);
+    different += tokenizer->decode(tokenizer->encode(text, false), false) != text;
+  }
+  CHECK(different == 0);
+}
+
+TEST_CASE("what a stream gives out is what all ids decode to, also where tokens depend on their neighbours") {
+  for (const char* name : {"spm-unigram.model", "spm-bpe.model", "spm-bytes.model", "tekken.json", "bpe.json", "words.json"}) {
+    const auto tokenizer = Tokenizer::load(std::string(ASSAY_TREE "/tests/fuzz/corpus/tokenizer/") + name);
+    REQUIRE(tokenizer.ok());
+    for (std::uint32_t i = 0; i < 300; ++i) {
+      Stream random(3, i);
+      const bool skip_special = i % 2 == 0;
+      StreamDecoder stream(*tokenizer, skip_special);
+      std::vector<int> ids;
+      std::string given;
+      for (std::uint64_t n = random.below(60); n > 0; --n) {
+        ids.push_back(static_cast<int>(random.below(static_cast<std::uint64_t>(tokenizer->vocab_size()))));
+        const std::string part = stream.add(ids.back());
+        REQUIRE(valid_utf8(part));
+        given += part;
+      }
+      INFO(name << " " << i);
+      REQUIRE(given + stream.finish() == tokenizer->decode(ids, skip_special));
+    }
+  }
+}
+
 TEST_CASE("decode gives back what encode was given, whole and streamed") {
   const auto tokenizer = Tokenizer::load(ASSAY_TREE "/suites/data/demo/model");
   REQUIRE(tokenizer.ok());
