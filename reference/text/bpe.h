@@ -16,6 +16,7 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "reference/text/byte_characters.h"
 #include "reference/text/token_model.h"
 #include "reference/text/trie.h"
 #include "reference/text/vocabulary.h"
@@ -26,14 +27,6 @@ inline constexpr std::size_t kMaxMerges = std::size_t{1} << 23;
 // Of a token whose halves are all tried (tiktoken, SentencePiece): bytes squared and summed over the file. The
 // largest published vocabularies stay below 2^27.
 inline constexpr std::uint64_t kMaxSplitWork = std::uint64_t{1} << 32;
-
-// The 256 characters that stand for bytes in byte-level vocabularies (GPT-2's table): printable Latin-1
-// stands for itself, the other bytes for U+0100 and up.
-const std::array<char32_t, 256>& byte_characters();
-int byte_of_character(char32_t c);  // -1: stands for no byte
-std::string bytes_to_characters(std::string_view bytes);
-std::optional<std::string> characters_to_bytes(
-    std::string_view text);  // nullopt where a character stands for no byte
 
 using FallbackIds = std::array<int, 256>;  // id of "<0xNN>", -1: none
 
@@ -71,6 +64,14 @@ class Bpe final : public TokenModel {
   using Symbol = EncodeScratch::Symbol;
   static constexpr std::uint64_t kNoPair = ~std::uint64_t{0};
   static constexpr std::int32_t kFrozen = 1 << 30;  // added to the id of a symbol that merges with nothing
+
+  static std::uint64_t pair_key(std::int32_t left, std::int32_t right) {
+    return static_cast<std::uint64_t>(static_cast<std::uint32_t>(left)) << 32U |
+           static_cast<std::uint32_t>(right);
+  }
+  static std::size_t slot_of(std::uint64_t pair, std::size_t mask) {
+    return static_cast<std::size_t>((pair * 0x9E3779B97F4A7C15ULL) >> 20U) & mask;
+  }
 
   Bpe(Vocabulary vocabulary, BpeRules rules);
   Result<Merge> merge_of(std::string_view left, std::string_view right, std::size_t index,

@@ -57,6 +57,12 @@ std::string bert_text(std::string_view text, const BertRules& rules) {
 
 }  // namespace
 
+const Json& member_or_null(const Json& object, const char* name) {
+  static const Json kNull;
+  const auto it = object.find(name);
+  return it == object.end() ? kNull : *it;
+}
+
 Error unknown_kind(const std::string& kind, const std::string& file, const std::string& field) {
   return Error{.code = Code::unsupported,
                .message = fmt::format("the tokenizer uses '{}', which is not supported", kind),

@@ -58,6 +58,8 @@ class Normalizer {
   std::vector<Step> steps_;
 };
 
+// object[name], or null where there is none.
+const Json& member_or_null(const Json& object, const char* name);
 // "pattern": {"String": s} or {"Regex": s}, shared by normalizers, pre-tokenizers and decoders.
 Result<Pattern> read_pattern(const Json& owner, const std::string& file, const std::string& field);
 // owner["type"] or a refusal; `field` names the owner.

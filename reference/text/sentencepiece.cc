@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "reference/text/protobuf.h"
+#include "reference/text/refusal.h"
 #include "reference/text/utf8.h"
 #include "reference/text/vocabulary.h"
 
@@ -30,16 +31,6 @@ enum TrainerField : std::uint32_t {
 };
 enum NormalizerField : std::uint32_t { kCharsmap = 2, kDummyPrefix = 3, kRemoveExtra = 4, kEscape = 5 };
 enum ModelType : std::uint64_t { kUnigramModel = 1, kBpeModel = 2 };
-
-Error refused(Code code, std::string message, const std::string& file, std::string field,
-              std::string expected, std::string got) {
-  return Error{.code = code,
-               .message = std::move(message),
-               .file = file,
-               .field = std::move(field),
-               .expected = std::move(expected),
-               .got = got.substr(0, 80)};
-}
 
 // Calls visit(field) for every field of a message; a later one overrules an earlier one, as the format asks.
 template <class Visit>
@@ -72,16 +63,16 @@ Status read_piece(std::string_view message, Spec& spec) {
     return {};
   }));
   if (text.empty() || !valid_utf8(text)) {
-    return refused(Code::bad_value, "a piece is empty or no UTF-8", file, name + ".piece", "text", text);
+    return refusal(Code::bad_value, "a piece is empty or no UTF-8", file, name + ".piece", "text", text);
   }
   if (type < 1 || type > 6)
-    return refused(Code::bad_value, "a piece has an unknown type", file, name + ".type", "1 to 6",
+    return refusal(Code::bad_value, "a piece has an unknown type", file, name + ".type", "1 to 6",
                    std::to_string(type));
   if (!std::isfinite(score))
-    return refused(Code::bad_value, "the score of a piece is not finite", file, name + ".score", "a number",
+    return refusal(Code::bad_value, "the score of a piece is not finite", file, name + ".score", "a number",
                    "");
   if (spec.parts.tokens.size() > static_cast<std::size_t>(kMaxTokenId)) {
-    return refused(Code::too_large, "the model has too many pieces", file, "pieces",
+    return refusal(Code::too_large, "the model has too many pieces", file, "pieces",
                    fmt::format("at most {}", kMaxTokenId + 1), "");
   }
   spec.parts.tokens.push_back(std::move(text));
@@ -121,7 +112,7 @@ Status read_normalizer(std::string_view message, Spec& spec) {
 Status read_denormalizer(std::string_view message, Spec& spec) {
   return each_field(message, spec.parts.file, [&](const WireField& f) -> Status {
     if (f.number != kCharsmap || f.bytes.empty()) return {};
-    return refused(Code::unsupported, "the model rewrites text when it decodes, which is not supported",
+    return refusal(Code::unsupported, "the model rewrites text when it decodes, which is not supported",
                    spec.parts.file, "denormalizer_spec.precompiled_charsmap", "nothing",
                    fmt::format("{} bytes", f.bytes.size()));
   });
@@ -138,10 +129,10 @@ int reserved_id(const TokenizerParts& parts, std::string_view text, TokenType ty
 Status check(Spec& spec) {
   TokenizerParts& parts = spec.parts;
   if (parts.tokens.empty())
-    return refused(Code::missing_field, "the file is no SentencePiece model: it has no pieces", parts.file,
+    return refusal(Code::missing_field, "the file is no SentencePiece model: it has no pieces", parts.file,
                    "pieces", "", "");
   if (spec.model_type != kUnigramModel && spec.model_type != kBpeModel) {
-    return refused(Code::unsupported, "this kind of SentencePiece model is not supported", parts.file,
+    return refusal(Code::unsupported, "this kind of SentencePiece model is not supported", parts.file,
                    "trainer_spec.model_type", "1 (Unigram) or 2 (BPE)", std::to_string(spec.model_type));
   }
   parts.model = spec.model_type == kBpeModel ? TokenizerParts::Model::kSentencePieceBpe
@@ -149,12 +140,12 @@ Status check(Spec& spec) {
   const auto unknowns = std::count(parts.types.begin(), parts.types.end(), TokenType::kUnknown);
   parts.unknown_id = reserved_id(parts, spec.unknown, TokenType::kUnknown);
   if (unknowns != 1 || parts.unknown_id < 0) {
-    return refused(Code::bad_value, "the model does not have one unknown piece", parts.file, "pieces",
+    return refusal(Code::bad_value, "the model does not have one unknown piece", parts.file, "pieces",
                    "one piece of type 2 named as trainer_spec says", std::to_string(unknowns));
   }
   const bool bpe = parts.model == TokenizerParts::Model::kSentencePieceBpe;
   if (bpe && std::count(parts.types.begin(), parts.types.end(), TokenType::kUnused) > 0) {
-    return refused(Code::unsupported, "a BPE model with unused pieces is not supported", parts.file, "pieces",
+    return refusal(Code::unsupported, "a BPE model with unused pieces is not supported", parts.file, "pieces",
                    "no piece of type 5", "");
   }
   parts.bos_id = reserved_id(parts, spec.bos, TokenType::kControl);

@@ -7,17 +7,12 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "reference/text/normalizer.h"
 
 namespace assay {
 namespace {
 
 namespace fs = std::filesystem;
-
-const Json& member_or_null(const Json& object, const char* name) {
-  static const Json kNull;
-  const auto it = object.find(name);
-  return it == object.end() ? kNull : *it;
-}
 
 // tokenizer_config.json repeats the added tokens, sometimes with other flags: transformers lets it win.
 Result<std::vector<AddedToken>> read_config_tokens(const Json& config, const std::string& file) {

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/json.h"
 #include "reference/text/rank_files.h"
+#include "reference/text/refusal.h"
 #include "reference/text/vocabulary.h"
 
 namespace assay {
@@ -34,16 +35,6 @@ constexpr std::string_view kOldSpecials[] = {"<unk>",
                                              "[TOOL_CONTENT]"};
 const std::set<std::string> kOldVersions = {"v1", "v2", "v3", "v7"};
 
-Error refused(Code code, std::string message, const std::string& file, std::string field,
-              std::string expected, std::string got) {
-  return Error{.code = code,
-               .message = std::move(message),
-               .file = file,
-               .field = std::move(field),
-               .expected = std::move(expected),
-               .got = got.substr(0, 80)};
-}
-
 struct Sizes {
   std::size_t specials = 0, ranks = 0;
   std::string pattern, version;
@@ -52,7 +43,7 @@ struct Sizes {
 Result<Sizes> read_config(const Json& json, const std::string& file) {
   const auto config = json.find("config");
   if (config == json.end() || !config->is_object())
-    return refused(Code::missing_field, "the file is no tekken.json: it has no config", file, "config",
+    return refusal(Code::missing_field, "the file is no tekken.json: it has no config", file, "config",
                    "an object", "");
   Sizes out;
   ASSAY_TRY(out.pattern, json_string(*config, "pattern", file));
@@ -60,7 +51,7 @@ Result<Sizes> read_config(const Json& json, const std::string& file) {
   ASSAY_TRY(const std::int64_t all, json_int(*config, "default_vocab_size", file));
   ASSAY_TRY(const std::int64_t specials, json_int(*config, "default_num_special_tokens", file));
   if (specials < 0 || all < specials || all > kMaxTokenId)
-    return refused(Code::out_of_range, "the size of the vocabulary cannot be used", file,
+    return refusal(Code::out_of_range, "the size of the vocabulary cannot be used", file,
                    "config.default_vocab_size", fmt::format("the special tokens to {}", kMaxTokenId),
                    fmt::format("{} with {} special tokens", all, specials));
   out.specials = static_cast<std::size_t>(specials);
@@ -75,7 +66,7 @@ Status read_specials(const Json& json, const Sizes& sizes, TokenizerParts& parts
   const auto list = json.find("special_tokens");
   const bool given = list != json.end() && list->is_array();
   if (!given && !kOldVersions.contains(sizes.version))
-    return refused(Code::missing_field, "the file lists no special tokens", parts.file, "special_tokens",
+    return refusal(Code::missing_field, "the file lists no special tokens", parts.file, "special_tokens",
                    "an array", "version " + sizes.version);
   for (std::size_t i = 0; !given && i < std::min(sizes.specials, std::size(kOldSpecials)); ++i)
     tokens[i] = kOldSpecials[i];
@@ -85,7 +76,7 @@ Status read_specials(const Json& json, const Sizes& sizes, TokenizerParts& parts
     ASSAY_TRY(const std::string text, json_string((*list)[i], "token_str", parts.file));
     const bool fits = rank >= 0 && static_cast<std::size_t>(rank) < sizes.specials && !text.empty();
     if (!fits || !tokens[static_cast<std::size_t>(rank)].empty())
-      return refused(Code::out_of_range, "a special token cannot be used", parts.file, field,
+      return refusal(Code::out_of_range, "a special token cannot be used", parts.file, field,
                      fmt::format("each rank below {} once", sizes.specials),
                      fmt::format("{} \"{}\"", rank, text));
     tokens[static_cast<std::size_t>(rank)] = text;
@@ -99,7 +90,7 @@ Status read_specials(const Json& json, const Sizes& sizes, TokenizerParts& parts
 Status read_ranks(const Json& json, const Sizes& sizes, TokenizerParts& parts) {
   const auto vocab = json.find("vocab");
   if (vocab == json.end() || !vocab->is_array() || vocab->size() < sizes.ranks)
-    return refused(Code::missing_field, "the vocabulary is shorter than the file says", parts.file, "vocab",
+    return refusal(Code::missing_field, "the vocabulary is shorter than the file says", parts.file, "vocab",
                    fmt::format("an array of {} or more", sizes.ranks),
                    vocab != json.end() && vocab->is_array() ? std::to_string(vocab->size()) : "");
   for (std::size_t i = 0; i < sizes.ranks; ++i) {
@@ -109,7 +100,7 @@ Status read_ranks(const Json& json, const Sizes& sizes, TokenizerParts& parts) {
     auto text = json_string(entry, "token_bytes", parts.file);
     auto bytes = text.ok() ? decode_base64(*text) : std::nullopt;
     if (!rank.ok() || *rank != static_cast<std::int64_t>(i) || !bytes || bytes->empty())
-      return refused(Code::bad_value, "a token of the vocabulary cannot be used", parts.file, field,
+      return refusal(Code::bad_value, "a token of the vocabulary cannot be used", parts.file, field,
                      fmt::format("rank {} and token_bytes in base64", i), dump_json(entry));
     parts.tokens.push_back(std::move(*bytes));
     parts.types.push_back(TokenType::kNormal);
@@ -129,7 +120,7 @@ int special_id(const TokenizerParts& parts, const Sizes& sizes, std::string_view
 Result<TokenizerParts> read_tekken(std::string_view text, const std::string& file) {
   ASSAY_TRY(const Json json, parse_json(text, file));
   if (!json.is_object())
-    return refused(Code::missing_field, "the file is no tekken.json", file, "config", "an object", "");
+    return refusal(Code::missing_field, "the file is no tekken.json", file, "config", "an object", "");
   ASSAY_TRY(const Sizes sizes, read_config(json, file));
   TokenizerParts parts;
   parts.model = TokenizerParts::Model::kByteRanks;

@@ -8,20 +8,11 @@
 #include "base/sha256.h"
 #include "reference/text/named_pre_tokenizer.h"
 #include "reference/text/rank_files.h"
+#include "reference/text/refusal.h"
 #include "reference/text/vocabulary.h"
 
 namespace assay {
 namespace {
-
-Error refused(Code code, std::string message, const std::string& file, std::string field,
-              std::string expected, std::string got) {
-  return Error{.code = code,
-               .message = std::move(message),
-               .file = file,
-               .field = std::move(field),
-               .expected = std::move(expected),
-               .got = got.substr(0, 80)};
-}
 
 struct Ranked {
   std::string_view base64;
@@ -39,14 +30,14 @@ Status read_line(std::string_view line, std::size_t number, const std::string& f
   auto bytes = decode_base64(line.substr(0, std::min(space, line.size())));
   const bool number_ok = fault == std::errc() && end == digits.data() + digits.size() && !digits.empty();
   if (!number_ok || !bytes || bytes->empty())
-    return refused(Code::bad_value, "a line is not a token and its rank", file, field,
+    return refusal(Code::bad_value, "a line is not a token and its rank", file, field,
                    "base64, a space, a number", std::string(line));
   if (rank > static_cast<std::uint32_t>(kMaxTokenId))
-    return refused(Code::out_of_range, "a rank cannot be used", file, field,
+    return refusal(Code::out_of_range, "a rank cannot be used", file, field,
                    fmt::format("0 to {}", kMaxTokenId), std::string(digits));
   if (rank >= out.size()) out.resize(std::max<std::size_t>(rank + 1, out.size()));
   if (!out[rank].bytes.empty())
-    return refused(Code::duplicate, "two tokens have the same rank", file, field, "each rank once",
+    return refusal(Code::duplicate, "two tokens have the same rank", file, field, "each rank once",
                    std::string(digits));
   out[rank] = {line.substr(0, space), std::move(*bytes)};
   return {};
@@ -67,7 +58,7 @@ Result<std::vector<Ranked>> read_ranks(std::string_view text, const std::string&
   }
   const auto missing = std::find(seen.begin(), seen.end(), false);
   if (missing != seen.end())
-    return refused(Code::missing_field, "the file is no tiktoken vocabulary: it has not all single bytes",
+    return refusal(Code::missing_field, "the file is no tiktoken vocabulary: it has not all single bytes",
                    file, "ranks", "256 of them", fmt::format("no byte {}", missing - seen.begin()));
   return out;
 }
@@ -169,7 +160,7 @@ const Known* known_by(const std::string& digest) {
 Error not_known(const std::string& digest, const std::string& file) {
   std::string names;
   for (const Known& k : kKnown) names += fmt::format("{}{}", names.empty() ? "" : ", ", k.name);
-  return refused(
+  return refusal(
       Code::unsupported,
       "a tiktoken file does not say how text is cut into pieces, and these ranks are not known; use the "
       "tokenizer.json of the same model",
@@ -183,7 +174,7 @@ Status add_special(TokenizerParts& parts, int id, const std::string& name) {
     parts.types.resize(place + 1, TokenType::kUnused);
   }
   if (!parts.tokens[place].empty())
-    return refused(Code::duplicate, "a special token has the id of a rank", parts.file, "special tokens",
+    return refusal(Code::duplicate, "a special token has the id of a rank", parts.file, "special tokens",
                    "an id that is free", fmt::format("{} for \"{}\"", id, name.substr(0, 40)));
   parts.tokens[place] = name;
   parts.types[place] = TokenType::kControl;

@@ -1,9 +1,12 @@
 // What turns one piece of text into ids: byte-pair encoding, Unigram or WordPiece over a vocabulary.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "base/result.h"
 #include "reference/text/vocabulary.h"
 
 namespace assay {
@@ -41,5 +44,11 @@ class TokenModel {
   explicit TokenModel(Vocabulary vocabulary) : vocabulary_(std::move(vocabulary)) {}
   Vocabulary vocabulary_;
 };
+
+template <class Model>
+Result<std::unique_ptr<TokenModel>> boxed(Result<Model> model) {
+  if (!model.ok()) return std::move(model).error();
+  return std::unique_ptr<TokenModel>(std::make_unique<Model>(std::move(model).value()));
+}
 
 }  // namespace assay

@@ -14,12 +14,6 @@
 namespace assay {
 namespace {
 
-const Json& member_or_null(const Json& object, const char* name) {
-  static const Json kNull;
-  const auto it = object.find(name);
-  return it == object.end() ? kNull : *it;
-}
-
 Result<std::vector<AddedToken>> read_added_list(const Json& list, const std::string& file) {
   std::vector<AddedToken> out;
   if (list.is_null()) return out;
@@ -35,12 +29,6 @@ Result<std::vector<AddedToken>> read_added_list(const Json& list, const std::str
     out.push_back(std::move(token));
   }
   return out;
-}
-
-template <class Model>
-Result<std::unique_ptr<TokenModel>> boxed(Result<Model> model) {
-  if (!model.ok()) return std::move(model).error();
-  return std::unique_ptr<TokenModel>(std::make_unique<Model>(std::move(model).value()));
 }
 
 // The kind is named since 2020; files before that leave it out.

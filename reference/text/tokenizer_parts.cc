@@ -11,6 +11,7 @@
 #include "base/sha256.h"
 #include "reference/text/bpe.h"
 #include "reference/text/named_pre_tokenizer.h"
+#include "reference/text/refusal.h"
 #include "reference/text/spm_normalizer.h"
 #include "reference/text/tokenizer_state.h"
 #include "reference/text/unigram.h"
@@ -21,16 +22,6 @@ namespace assay {
 namespace {
 
 using Kind = TokenizerParts::Model;
-
-Error refused(Code code, std::string message, const TokenizerParts& parts, std::string field,
-              std::string expected, std::string got) {
-  return Error{.code = code,
-               .message = std::move(message),
-               .file = parts.file,
-               .field = std::move(field),
-               .expected = std::move(expected),
-               .got = got.substr(0, 80)};
-}
 
 TokenType type_of(const TokenizerParts& parts, std::size_t id) {
   return parts.types.empty() ? TokenType::kNormal : parts.types[id];
@@ -45,24 +36,25 @@ bool is_byte_level(const TokenizerParts& parts) {
 
 Status check_sizes(const TokenizerParts& parts) {
   const std::size_t n = parts.tokens.size();
-  if (n == 0) return refused(Code::missing_field, "the tokenizer has no tokens", parts, "tokens", "", "");
+  if (n == 0)
+    return refusal(Code::missing_field, "the tokenizer has no tokens", parts.file, "tokens", "", "");
   if (n > static_cast<std::size_t>(kMaxTokenId) + 1)
-    return refused(Code::too_large, "the tokenizer has too many tokens", parts, "tokens",
+    return refusal(Code::too_large, "the tokenizer has too many tokens", parts.file, "tokens",
                    fmt::format("at most {}", kMaxTokenId + 1), std::to_string(n));
   if (!parts.types.empty() && parts.types.size() != n)
-    return refused(Code::bad_value, "there is not one type a token", parts, "types", std::to_string(n),
+    return refusal(Code::bad_value, "there is not one type a token", parts.file, "types", std::to_string(n),
                    std::to_string(parts.types.size()));
   if (is_sentencepiece(parts) && parts.scores.size() != n)
-    return refused(Code::bad_value, "there is not one score a token", parts, "scores", std::to_string(n),
+    return refusal(Code::bad_value, "there is not one score a token", parts.file, "scores", std::to_string(n),
                    std::to_string(parts.scores.size()));
   for (const float s : parts.scores) {
     if (!std::isfinite(s))
-      return refused(Code::bad_value, "a score is not finite", parts, "scores", "numbers", "");
+      return refusal(Code::bad_value, "a score is not finite", parts.file, "scores", "numbers", "");
   }
   for (const auto& [id, name] : {std::pair(parts.unknown_id, "unknown_id"), std::pair(parts.bos_id, "bos_id"),
                                  std::pair(parts.eos_id, "eos_id")}) {
     if (id < -1 || id >= static_cast<int>(n))
-      return refused(Code::out_of_range, "the id of a special token cannot be used", parts, name,
+      return refusal(Code::out_of_range, "the id of a special token cannot be used", parts.file, name,
                      fmt::format("-1 to {}", n - 1), std::to_string(id));
   }
   return {};
@@ -84,7 +76,8 @@ Result<Vocabulary> make_vocabulary(const TokenizerParts& parts) {
     const TokenType type = type_of(parts, i);
     const std::string token = written(parts, i);
     const std::string field = fmt::format("tokens[{}]", i);
-    if (!valid_utf8(token)) return refused(Code::bad_value, "a token is no UTF-8", parts, field, "text", "");
+    if (!valid_utf8(token))
+      return refusal(Code::bad_value, "a token is no UTF-8", parts.file, field, "text", "");
     const bool found = type == TokenType::kNormal || type == TokenType::kUserDefined;
     ASSAY_OK(out.add(token, static_cast<std::int64_t>(i), found, parts.file, field));
   }
@@ -99,14 +92,15 @@ Result<FallbackIds> byte_tokens(const TokenizerParts& parts) {
     if (parts.types[i] != TokenType::kByte) continue;
     const int byte = fallback_byte(parts.tokens[i]);
     if (byte < 0)
-      return refused(Code::bad_value, "a byte token does not name a byte", parts,
+      return refusal(Code::bad_value, "a byte token does not name a byte", parts.file,
                      fmt::format("tokens[{}]", i), "<0x00> to <0xFF>", parts.tokens[i]);
     out[static_cast<std::size_t>(byte)] = static_cast<int>(i);
   }
   const auto missing = std::find(out.begin(), out.end(), -1);
   if (parts.byte_fallback && missing != out.end())
-    return refused(Code::missing_field, "the tokenizer falls back to bytes, but has not all of them", parts,
-                   "tokens", "256 byte tokens", fmt::format("no <0x{:02X}>", missing - out.begin()));
+    return refusal(Code::missing_field, "the tokenizer falls back to bytes, but has not all of them",
+                   parts.file, "tokens", "256 byte tokens",
+                   fmt::format("no <0x{:02X}>", missing - out.begin()));
   return out;
 }
 
@@ -121,12 +115,6 @@ std::vector<std::uint32_t> ranks_of(const TokenizerParts& parts, std::size_t cou
     out[i] = static_cast<std::uint32_t>(at - order.begin());
   }
   return out;
-}
-
-template <class Model>
-Result<std::unique_ptr<TokenModel>> boxed(Result<Model> model) {
-  if (!model.ok()) return std::move(model).error();
-  return std::unique_ptr<TokenModel>(std::make_unique<Model>(std::move(model).value()));
 }
 
 std::vector<int> user_defined(const TokenizerParts& parts) {
@@ -153,7 +141,7 @@ Result<std::unique_ptr<TokenModel>> make_byte_level(const TokenizerParts& parts,
 
 Result<std::unique_ptr<TokenModel>> make_sentencepiece(const TokenizerParts& parts, Vocabulary vocabulary) {
   if (parts.unknown_id < 0)
-    return refused(Code::missing_field, "the tokenizer has no unknown token", parts, "unknown_id",
+    return refusal(Code::missing_field, "the tokenizer has no unknown token", parts.file, "unknown_id",
                    "the id of a token", "-1");
   ASSAY_TRY(const FallbackIds bytes, byte_tokens(parts));
   const auto count = static_cast<std::size_t>(vocabulary.max_id() + 1);

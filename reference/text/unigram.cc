@@ -8,22 +8,13 @@
 #include <nlohmann/json.hpp>
 
 #include "base/check.h"
+#include "reference/text/refusal.h"
 #include "reference/text/utf8.h"
 
 namespace assay {
 namespace {
 
 constexpr double kUnknownPenalty = 10.0;  // both programs: unigram_model.cc, unigram/model.rs
-
-Error refused(Code code, std::string message, const std::string& file, std::string field,
-              std::string expected, std::string got) {
-  return Error{.code = code,
-               .message = std::move(message),
-               .file = file,
-               .field = std::move(field),
-               .expected = std::move(expected),
-               .got = got.substr(0, 80)};
-}
 
 }  // namespace
 
@@ -51,7 +42,7 @@ Result<Unigram> Unigram::from_scores(Vocabulary vocabulary, std::vector<double> 
                                      const std::string& file) {
   ASSAY_CHECK(score.size() == static_cast<std::size_t>(vocabulary.max_id() + 1));
   if (!vocabulary.has(rules.unknown_id)) {
-    return refused(Code::bad_value, "the model has no unknown token", file, "unk_id", "the id of a token",
+    return refusal(Code::bad_value, "the model has no unknown token", file, "unk_id", "the id of a token",
                    std::to_string(rules.unknown_id));
   }
   return Unigram(std::move(vocabulary), std::move(score), std::move(rules));
@@ -61,7 +52,7 @@ Result<Unigram> Unigram::from_scores(Vocabulary vocabulary, std::vector<double> 
 Result<Unigram> Unigram::from_json(const Json& model, const std::string& file) {
   const auto list = model.find("vocab");
   if (list == model.end() || !list->is_array() || list->empty())
-    return refused(Code::missing_field, "the tokenizer has no vocabulary", file, "model.vocab",
+    return refusal(Code::missing_field, "the tokenizer has no vocabulary", file, "model.vocab",
                    "an array of [token, score]", "");
   Vocabulary vocabulary;
   std::vector<double> score;
@@ -70,7 +61,7 @@ Result<Unigram> Unigram::from_json(const Json& model, const std::string& file) {
     const std::string field = fmt::format("model.vocab[{}]", i);
     const bool pair = entry.is_array() && entry.size() == 2 && entry[0].is_string() && entry[1].is_number();
     if (!pair || !std::isfinite(entry[1].get<double>()))
-      return refused(Code::bad_value, "an entry of the vocabulary cannot be used", file, field,
+      return refusal(Code::bad_value, "an entry of the vocabulary cannot be used", file, field,
                      "[token, score]", dump_json(entry));
     ASSAY_OK(vocabulary.add(entry[0].get_ref<const std::string&>(), static_cast<std::int64_t>(i), true, file,
                             field));

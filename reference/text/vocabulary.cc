@@ -8,6 +8,7 @@
 #include <random>
 
 #include "base/check.h"
+#include "reference/text/refusal.h"
 
 namespace assay {
 namespace {
@@ -42,16 +43,6 @@ std::uint32_t hash_of(std::string_view key) {
   }
   h *= kMix;
   return static_cast<std::uint32_t>(h >> 32U);
-}
-
-Error vocabulary_error(Code code, std::string message, const std::string& file, const std::string& field,
-                       std::string expected, std::string got) {
-  return Error{.code = code,
-               .message = std::move(message),
-               .file = file,
-               .field = field,
-               .expected = std::move(expected),
-               .got = std::move(got)};
 }
 
 }  // namespace
@@ -106,24 +97,23 @@ Status Vocabulary::add(std::string_view token, std::int64_t id, bool searchable,
                        const std::string& field) {
   const auto shown = [&] { return std::string(token.substr(0, 40)); };
   if (id < 0 || id > kMaxTokenId) {
-    return vocabulary_error(Code::out_of_range, fmt::format("the id of token \"{}\" cannot be used", shown()),
-                            file, field, fmt::format("an integer from 0 to {}", kMaxTokenId),
-                            std::to_string(id));
+    return refusal(Code::out_of_range, fmt::format("the id of token \"{}\" cannot be used", shown()), file,
+                   field, fmt::format("an integer from 0 to {}", kMaxTokenId), std::to_string(id));
   }
   if (token.size() > kMaxTokenBytes || text_.size() + token.size() >= kMaxTableBytes) {
-    return vocabulary_error(Code::too_large, "a token of the vocabulary is too long", file, field,
-                            fmt::format("at most {} bytes", kMaxTokenBytes), std::to_string(token.size()));
+    return refusal(Code::too_large, "a token of the vocabulary is too long", file, field,
+                   fmt::format("at most {} bytes", kMaxTokenBytes), std::to_string(token.size()));
   }
   const auto place = static_cast<std::size_t>(id);
   if (place >= entries_.size()) entries_.resize(place + 1);
   if (entries_[place].taken) {
-    return vocabulary_error(
+    return refusal(
         Code::duplicate, "two tokens have the same id", file, field, "each id once",
         fmt::format("{} for \"{}\" and \"{}\"", id, token_of(static_cast<int>(id))->substr(0, 40), shown()));
   }
   if (searchable && !table_.insert(token, static_cast<int>(id))) {
-    return vocabulary_error(Code::duplicate, "a token stands twice", file, field, "each token once",
-                            fmt::format("\"{}\" with the ids {} and {}", shown(), table_.find(token), id));
+    return refusal(Code::duplicate, "a token stands twice", file, field, "each token once",
+                   fmt::format("\"{}\" with the ids {} and {}", shown(), table_.find(token), id));
   }
   entries_[place] = {static_cast<std::uint32_t>(text_.size()), static_cast<std::uint32_t>(token.size()), true,
                      searchable};
