@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/progress.h"
+#include "reference/model/gguf_config.h"
 #include "reference/weights/locate.h"
 #include "suites/locate.h"
 
@@ -100,12 +101,11 @@ Result<std::vector<ProductShape>> default_shapes(bool quick) {
 
 Result<std::vector<ProductShape>> shapes_of(const BenchRequest& request) {
   if (request.model.empty()) return default_shapes(request.quick);
-  ASSAY_TRY(const std::string path, [&]() -> Result<std::string> {
-    if (request.model.ends_with(".json")) return request.model;
+  ASSAY_TRY(const ModelConfig config, [&]() -> Result<ModelConfig> {
+    if (request.model.ends_with(".json")) return read_model_config(request.model);
     ASSAY_TRY(const ModelLocation location, locate_model(request.model));
-    return location.folder + "/config.json";
+    return model_config_at(location.folder);
   }());
-  ASSAY_TRY(const ModelConfig config, read_model_config(path));
   const std::filesystem::path given(request.model);
   const std::string name =
       (request.model.ends_with(".json") ? given.parent_path() : given).filename().string();

@@ -5,7 +5,10 @@
 
 #include "base/file.h"
 #include "base/sha256.h"
+#include "reference/model/gguf_config.h"
 #include "reference/model/tensors.h"
+#include "reference/text/gguf_tokenizer.h"
+#include "reference/weights/gguf_files.h"
 #include "reference/weights/locate.h"
 
 namespace assay {
@@ -17,6 +20,10 @@ constexpr std::size_t kMaxTemplateBytes = std::size_t{1} << 20;
 
 // chat_template.jinja wins over the field of tokenizer_config.json, as in transformers since 4.43.
 Result<std::optional<std::string>> template_text(const std::string& folder) {
+  if (is_gguf_file(folder)) {
+    ASSAY_TRY(const GgufFile file, open_gguf(folder));
+    return gguf_chat_template(file.header);
+  }
   const fs::path own = fs::path(folder) / "chat_template.jinja";
   if (fs::exists(own)) {
     ASSAY_TRY(std::string text, read_file(own.string(), kMaxTemplateBytes));
@@ -55,7 +62,7 @@ Result<EvalModel> load_eval_model(const std::string& model, const EngineOptions&
   ASSAY_OK(load_template(location.folder, loaded));
   ASSAY_TRY(loaded.engine, Engine::load(location.path, options));
   loaded.weights_digest = loaded.engine->checkpoint().weights_digest();
-  ASSAY_TRY(const std::string config, read_file((fs::path(location.folder) / "config.json").string()));
+  ASSAY_TRY(const std::string config, config_text(location.folder));
   loaded.config_digest = sha256_hex(config);
   loaded.tokenizer_digest = loaded.tokenizer.digest();
   const ModelCounts counts = count_model(loaded.engine->config());

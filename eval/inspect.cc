@@ -13,11 +13,14 @@
 #include "reference/model/config.h"
 #include "reference/model/conventions.h"
 #include "reference/model/fused_experts.h"
+#include "reference/model/gguf_config.h"
 #include "reference/model/model_files.h"
 #include "reference/model/mtp.h"
 #include "reference/model/tensors.h"
+#include "reference/text/gguf_tokenizer.h"
 #include "reference/weights/checkpoint.h"
 #include "reference/weights/dequant.h"
+#include "reference/weights/gguf_tensors.h"
 #include "reference/weights/locate.h"
 #include "reference/weights/safetensors.h"
 
@@ -56,9 +59,12 @@ bool is_mtp(const std::optional<ModelConfig>& config, std::string_view name) {
 Tally tally_of(const Checkpoint& checkpoint, const std::optional<ModelConfig>& config) {
   Tally tally;
   for (const TensorView& view : checkpoint.tensors()) {
-    tally.bytes_by_format[std::string(name_of(view.format))] += view.bytes.size();
+    for (const TensorView* part : stored_parts(view))
+      tally.bytes_by_format[std::string(name_of(part->format))] += part->bytes.size();
     if (is_block_scale(checkpoint, view)) {
       ++tally.scales;
+    } else if (view.name == kRopeFactorsName) {
+      continue;  // a part of the configuration
     } else {
       tally.params += numbers_of(checkpoint, view);
       if (is_mtp(config, view.name)) tally.params_mtp += numbers_of(checkpoint, view);
@@ -83,6 +89,7 @@ void warn_about_extra(const Checkpoint& checkpoint, const std::optional<ModelCon
     if (wanted.contains(view.name) || checkpoint.has_parts(view.name) || is_block_scale(checkpoint, view) ||
         is_mtp(config, view.name))
       continue;
+    if (view.name == kRopeFactorsName) continue;
     if (extra++ == 0) first = view.name;
   }
   if (extra > 0)
@@ -99,11 +106,11 @@ Result<std::optional<ModelConfig>> config_of(const ModelLocation& location, Chec
         "config.json was not read (--headers-only): family and counts per token are not known");
     return std::optional<ModelConfig>();
   }
-  if (!fs::exists(path, ignored)) {
+  if (checkpoint.gguf() == nullptr && !fs::exists(path, ignored)) {
     warnings.push_back("no config.json beside the weights: family and counts per token are not known");
     return std::optional<ModelConfig>();
   }
-  auto config = read_model_config(path);
+  auto config = model_config_of(checkpoint);
   if (!config.ok()) {
     Error error = config.error();
     if (error.code == Code::unsupported) error.message += "; `inspect --headers-only` lists what is stored";
@@ -112,7 +119,8 @@ Result<std::optional<ModelConfig>> config_of(const ModelLocation& location, Chec
   adopt_storage(checkpoint, *config);
   Status fits = view_fused_experts(*config, checkpoint);
   if (fits.ok()) fits = check_all_stored(checkpoint, *config);
-  const bool is_file = location.path != location.folder;
+  const bool is_file =
+      location.path != location.folder;  // one shard of several, perhaps; a GGUF file is its own folder
   if (!fits.ok() && !is_file) return fits.error();
   if (!fits.ok())
     warnings.push_back("this file is not the whole model that config.json describes: " + fits.error().text());
@@ -127,9 +135,23 @@ Result<Json> file_digest(const fs::path& path, std::size_t max_bytes) {
   return Json(sha256_hex(bytes));
 }
 
+// Of a GGUF file: the configuration that it amounts to, and the tokenizer's entries as they stand.
+Result<Json> gguf_digests(const Checkpoint& checkpoint, const InspectOptions& options) {
+  Json config(nullptr);
+  if (!options.headers_only) {
+    ASSAY_TRY(const std::string text, config_text(checkpoint.path()));
+    config = sha256_hex(text);
+  }
+  return Json{{"weights", options.read_bytes ? checkpoint.weights_digest() : checkpoint.headers_digest()},
+              {"weights_of", options.read_bytes ? "bytes" : "headers"},
+              {"config", config},
+              {"tokenizer", gguf_tokenizer_digest(*checkpoint.gguf())}};
+}
+
 Result<Json> digests(const ModelLocation& location, const Checkpoint& checkpoint,
                      const InspectOptions& options) {
   const fs::path folder = location.folder;
+  if (checkpoint.gguf() != nullptr) return gguf_digests(checkpoint, options);
   ASSAY_TRY(const Json config, file_digest(folder / "config.json", kMaxConfigBytes));
   ASSAY_TRY(const Json tokenizer, file_digest(folder / "tokenizer.json", kMaxTextFileBytes));
   return Json{{"weights", options.read_bytes ? checkpoint.weights_digest() : checkpoint.headers_digest()},
@@ -162,7 +184,7 @@ Json tensor_list(const Checkpoint& checkpoint) {
     list.push_back({{"name", view.name},
                     {"format", name_of(view.format)},
                     {"shape", view.shape},
-                    {"bytes", view.bytes.size()},
+                    {"bytes", stored_bytes(view)},
                     {"file", fs::path(checkpoint.file_of(view)).filename().string()},
                     {"offset", view.offset}});
   }

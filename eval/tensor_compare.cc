@@ -242,7 +242,7 @@ Result<std::vector<TensorComparison>> compare_tensors(const RowSource& a, const 
 Result<BlockSize> block_size_of(const std::string& folder) {
   const std::string path = (std::filesystem::path(folder) / "config.json").string();
   std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) return BlockSize{.stated = false};
+  if (!std::filesystem::exists(path, ignored)) return BlockSize{.stated = false};  // nor has a GGUF file one
   ASSAY_TRY(const Json config, read_json_file(path));
   const Json::json_pointer where("/quantization_config/weight_block_size");
   if (!config.is_object() || !config.contains(where) || config.at(where).is_null())

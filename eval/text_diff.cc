@@ -10,6 +10,9 @@
 #include <vector>
 
 #include "base/file.h"
+#include "reference/model/gguf_config.h"
+#include "reference/text/gguf_tokenizer.h"
+#include "reference/weights/gguf_files.h"
 
 namespace assay {
 namespace {
@@ -24,8 +27,22 @@ Json difference(std::string key, Json a, Json b) {
   return {{"key", std::move(key)}, {"a", std::move(a)}, {"b", std::move(b)}};
 }
 
+// What a GGUF file says, under the name of the file that would say it; null where that is nothing. The vocabulary is a list by id.
+Result<Json> gguf_document(const std::string& path, std::string_view name) {
+  if (name == "config.json") {
+    ASSAY_TRY(const std::string text, config_text(path));
+    return parse_json(text, path);
+  }
+  if (name != "tokenizer.json") return Json(nullptr);
+  ASSAY_TRY(const GgufFile file, open_gguf(path));
+  if (file.header.find("tokenizer.ggml.model") == nullptr) return Json(nullptr);
+  ASSAY_TRY(const TokenizerParts parts, gguf_tokenizer(file.header, path));
+  return Json{{"model", {{"vocab", parts.tokens}, {"merges", parts.merges}}}, {"pre_tokenizer", parts.pre}};
+}
+
 // The document, or null where there is no such file.
 Result<Json> read_if_there(const std::string& folder, const char* name, std::size_t max_bytes) {
+  if (is_gguf_file(folder)) return gguf_document(folder, name);
   const fs::path path = fs::path(folder) / name;
   std::error_code ignored;
   if (!fs::exists(path, ignored)) return Json(nullptr);
@@ -54,6 +71,8 @@ using Vocabulary = std::map<std::string, std::int64_t>;
 Vocabulary vocabulary_of(const Json& tokenizer) {
   Vocabulary result;
   const Json& vocabulary = part_of(part_of(tokenizer, "model"), "vocab");
+  for (std::size_t id = 0; vocabulary.is_array() && id < vocabulary.size(); ++id)
+    result.emplace(vocabulary[id].get<std::string>(), static_cast<std::int64_t>(id));
   if (!vocabulary.is_object()) return result;
   for (const auto& [token, id] : vocabulary.items()) {
     if (id.is_number_integer()) result.emplace(token, id.get<std::int64_t>());
@@ -91,6 +110,11 @@ std::vector<std::string> lines_of(const std::string& text) {
 }
 
 Result<Json> chat_template(const std::string& folder) {
+  if (is_gguf_file(folder)) {
+    ASSAY_TRY(const GgufFile gguf, open_gguf(folder));
+    const auto text = gguf_chat_template(gguf.header);
+    return text ? Json(*text) : Json(nullptr);
+  }
   const fs::path file = fs::path(folder) / "chat_template.jinja";
   std::error_code ignored;
   if (fs::exists(file, ignored)) {

@@ -5,6 +5,7 @@
 #include "eval/cli/command.h"
 #include "eval/filter.h"
 #include "reference/text/chat_template.h"
+#include "reference/weights/locate.h"
 
 namespace assay::cli {
 namespace {
@@ -21,7 +22,8 @@ Result<std::string> render_line(const ChatTemplate& chat, const Json& line, cons
 }
 
 Result<int> run(const Options& options) {
-  ASSAY_TRY(const ChatTemplate chat, ChatTemplate::load(options.model, options.name));
+  ASSAY_TRY(const std::string texts, locate_texts(options.model));
+  ASSAY_TRY(const ChatTemplate chat, ChatTemplate::load(texts, options.name));
   const RenderOptions render{.now = options.now};
   ASSAY_OK(filter_json_lines(options.in, [&](const Json& line) { return render_line(chat, line, render); }));
   return static_cast<int>(kFine);

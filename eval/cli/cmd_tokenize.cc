@@ -7,6 +7,7 @@
 #include "eval/filter.h"
 #include "reference/text/tokenizer.h"
 #include "reference/text/utf8.h"
+#include "reference/weights/locate.h"
 
 namespace assay::cli {
 namespace {
@@ -64,7 +65,8 @@ Result<std::string> decode_line(const Tokenizer& tokenizer, const Json& line) {
 }
 
 Result<int> run(const Options& options) {
-  ASSAY_TRY(const Tokenizer tokenizer, Tokenizer::load(options.model));
+  ASSAY_TRY(const std::string texts, locate_texts(options.model));
+  ASSAY_TRY(const Tokenizer tokenizer, Tokenizer::load(texts));
   Clock clock;
   ASSAY_OK(filter_json_lines(options.in, [&](const Json& line) {
     return options.decode ? decode_line(tokenizer, line) : encode_line(tokenizer, line, options, clock);

@@ -17,7 +17,7 @@ enum class AttentionKind : std::uint8_t {
   latent
 };  // latent: MLA, DeepSeek-V2 2405.04434 section 2.1
 enum class QkNorm : std::uint8_t { none, per_head, whole };  // Qwen3 per head, OLMoE over the whole width
-enum class RopeKind : std::uint8_t { plain, linear, llama3, yarn };
+enum class RopeKind : std::uint8_t { plain, linear, llama3, yarn, factors };
 enum class RopeLayout : std::uint8_t { halves, pairs };  // element j turns with j + d/2, or 2j with 2j + 1
 enum class Scoring : std::uint8_t {
   softmax,
@@ -63,6 +63,8 @@ struct RopeConfig {
   bool has_mscale = false, has_mscale_all_dim = false;
   double mscale = 1, mscale_all_dim = 0;
   double low_freq_factor = 1, high_freq_factor = 4;
+  std::vector<double>
+      factors;  // (rope_dim / 2): what divides each frequency, as GGUF files keep llama3 scaling
   bool operator==(const RopeConfig&) const = default;
 };
 

@@ -120,6 +120,26 @@ Result<std::vector<std::int64_t>> ConfigKeys::integers(const std::string& key, s
   return out;
 }
 
+Result<std::vector<double>> ConfigKeys::numbers(const std::string& key, double low, double high) {
+  std::vector<double> out;
+  const Json* list = find(key);
+  constexpr std::size_t kMaxEntries = 65536;  // one for each rotated pair: published lists have 64
+  if (list == nullptr || !list->is_array() || list->size() > kMaxEntries) {
+    return refuse(list == nullptr ? Code::missing_field : Code::bad_value, key,
+                  "the configuration lacks a list of numbers",
+                  fmt::format("an array of at most {} numbers", kMaxEntries),
+                  list == nullptr ? "nothing" : shown(*list));
+  }
+  for (const Json& entry : *list) {
+    const bool fits = entry.is_number() && entry.get<double>() >= low && entry.get<double>() <= high;
+    if (!fits)
+      return refuse(Code::bad_value, key, "an entry of a list is outside its range",
+                    fmt::format("{} to {}", low, high), shown(entry));
+    out.push_back(entry.get<double>());
+  }
+  return out;
+}
+
 Status ConfigKeys::refuse_rest(std::span<const std::string_view> harmless) const {
   for (const auto& [key, value] : object_.items()) {
     const bool known =

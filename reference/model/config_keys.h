@@ -29,6 +29,7 @@ class ConfigKeys {
   Result<bool> boolean_or(const std::string& key, bool fallback);
   Result<std::string> text_or(const std::string& key, std::string fallback);
   Result<std::vector<std::int64_t>> integers(const std::string& key, std::int64_t low, std::int64_t high);
+  Result<std::vector<double>> numbers(const std::string& key, double low, double high);
 
   // Refuses a key that is neither taken nor listed, unless its value is null or switches off what is off here anyway.
   Status refuse_rest(std::span<const std::string_view> harmless) const;

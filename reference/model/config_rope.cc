@@ -35,11 +35,19 @@ Status read_llama3(ConfigKeys& keys, RopeConfig& r) {
   return {};
 }
 
+Status read_factors(ConfigKeys& keys, std::int64_t n_pairs, RopeConfig& r) {
+  ASSAY_TRY(r.factors, keys.numbers("factors", 1e-6, kMaxFactor));
+  if (static_cast<std::int64_t>(r.factors.size()) == n_pairs) return {};
+  return keys.refuse(Code::bad_value, "factors", "there is not one factor for each rotated pair",
+                     std::to_string(n_pairs), std::to_string(r.factors.size()));
+}
+
 Result<RopeKind> kind_named(const ConfigKeys& keys, const std::string& name) {
   if (name == "default") return RopeKind::plain;
   if (name == "linear") return RopeKind::linear;
   if (name == "llama3") return RopeKind::llama3;
   if (name == "yarn") return RopeKind::yarn;
+  if (name == "frequency_factors") return RopeKind::factors;  // of config_of_gguf
   return keys.refuse(Code::unsupported, "rope_type", "a rope type that this version does not know",
                      "default, linear, llama3 or yarn", name.substr(0, 80));
 }
@@ -53,7 +61,7 @@ Status whole_head(ConfigKeys& keys) {
 }
 
 Status read_scaling(const Json& object, std::string_view name, std::string_view file, bool deepseek,
-                    RopeConfig& r) {
+                    std::int64_t n_pairs, RopeConfig& r) {
   ConfigKeys keys(object, file, std::string(name) + ".");
   ASSAY_TRY(const std::string old_name, keys.text_or("type", "default"));
   ASSAY_TRY(const std::string kind, keys.text_or("rope_type", old_name));
@@ -66,6 +74,7 @@ Status read_scaling(const Json& object, std::string_view name, std::string_view 
   }
   if (r.kind == RopeKind::yarn) ASSAY_OK(read_yarn(keys, deepseek, r));
   if (r.kind == RopeKind::llama3) ASSAY_OK(read_llama3(keys, r));
+  if (r.kind == RopeKind::factors) ASSAY_OK(read_factors(keys, n_pairs, r));
   if (r.kind == RopeKind::linear) {
     ASSAY_TRY(r.factor, keys.number("factor", 1.0, kMaxFactor));
   }
@@ -75,20 +84,20 @@ Status read_scaling(const Json& object, std::string_view name, std::string_view 
 
 // A description under one of its two names. Code::bad_value where it is no object.
 Status read_described(ConfigKeys& keys, const std::string& name, std::string_view file, bool deepseek,
-                      RopeConfig& r) {
+                      std::int64_t n_pairs, RopeConfig& r) {
   const Json* described = keys.find(name);
   ASSAY_CHECK(described);
   if (!described->is_object())
     return keys.refuse(Code::bad_value, name, "rope is not described", "an object", described->type_name());
-  return read_scaling(*described, name, file, deepseek, r);
+  return read_scaling(*described, name, file, deepseek, n_pairs, r);
 }
 
 // transformers 5 writes rope_parameters; files that keep rope_scaling beside it must mean the same.
-Status read_both(ConfigKeys& keys, std::string_view file, bool deepseek, RopeConfig& r) {
+Status read_both(ConfigKeys& keys, std::string_view file, bool deepseek, std::int64_t n_pairs, RopeConfig& r) {
   RopeConfig old = r;
-  ASSAY_OK(read_described(keys, "rope_parameters", file, deepseek, r));
+  ASSAY_OK(read_described(keys, "rope_parameters", file, deepseek, n_pairs, r));
   old.theta = r.theta;
-  ASSAY_OK(read_described(keys, "rope_scaling", file, deepseek, old));
+  ASSAY_OK(read_described(keys, "rope_scaling", file, deepseek, n_pairs, old));
   if (old == r) return {};
   return keys.refuse(Code::bad_value, "rope_parameters", "rope is described twice and differently",
                      "rope_scaling or rope_parameters", "both");
@@ -106,8 +115,9 @@ Status read_rope(ConfigKeys& keys, const Family& family, std::string_view file, 
   const bool old_style = keys.has("rope_scaling"), new_style = keys.has("rope_parameters");
   if (!old_style && !new_style) return {};
   const std::string name = old_style ? "rope_scaling" : "rope_parameters";
-  ASSAY_OK(old_style && new_style ? read_both(keys, file, deepseek, r)
-                                  : read_described(keys, name, file, deepseek, r));
+  const std::int64_t n_pairs = c.rope_dim() / 2;
+  ASSAY_OK(old_style && new_style ? read_both(keys, file, deepseek, n_pairs, r)
+                                  : read_described(keys, name, file, deepseek, n_pairs, r));
   if (keys.has("rope_theta") && r.theta != theta) {
     return keys.refuse(Code::bad_value, "rope_theta", "theta is given twice", fmt::format("{}", theta),
                        fmt::format("{}", r.theta));

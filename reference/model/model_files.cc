@@ -7,7 +7,9 @@
 #include <set>
 
 #include "reference/model/fused_experts.h"
+#include "reference/model/gguf_config.h"
 #include "reference/model/tensors.h"
+#include "reference/weights/gguf_tensors.h"
 #include "reference/weights/mxfp4.h"
 
 namespace assay {
@@ -25,6 +27,8 @@ std::int64_t layer_of(std::string_view name) {
 bool may_be_unused(const ModelConfig& c, std::string_view name) {
   if (name.ends_with("rotary_emb.inv_freq"))
     return true;  // a buffer that old exports stored; it follows from the configuration
+  if (name == kRopeFactorsName && c.rope.kind == RopeKind::factors)
+    return true;  // a part of the configuration
   if (c.tie_word_embeddings && name == "lm_head.weight") return true;
   const std::int64_t layer = layer_of(name);
   return layer >= c.num_hidden_layers &&
@@ -35,7 +39,7 @@ bool may_be_unused(const ModelConfig& c, std::string_view name) {
 
 Result<ModelFiles> open_model(const std::string& path) {
   ASSAY_TRY(Checkpoint checkpoint, Checkpoint::open(path));
-  ASSAY_TRY(ModelConfig config, read_model_config(checkpoint.folder() + "/config.json"));
+  ASSAY_TRY(ModelConfig config, model_config_of(checkpoint));
   return join_model(std::move(config), std::move(checkpoint));
 }
 

@@ -15,7 +15,7 @@ struct ModelFiles {
   Checkpoint checkpoint;
 };
 
-// `path`: a folder, or a .safetensors file with config.json beside it. Reads headers only.
+// `path`: a folder, a .safetensors file with config.json beside it, or a .gguf file. Reads headers only.
 Result<ModelFiles> open_model(const std::string& path);
 
 // Weights and configuration that lie apart: the same checks.

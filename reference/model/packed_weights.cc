@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 #include <optional>
 #include <type_traits>
 
@@ -66,7 +67,7 @@ class Packer {
 
   WeightFormat format_of(const WeightRef& ref, const TensorView& view) const {
     if (ref.mxfp4) return WeightFormat::mxfp4;
-    if (view.format == Format::BF16) return WeightFormat::bf16;
+    if (view.format == Format::BF16 && rows_in_order(view)) return WeightFormat::bf16;
     if (is_fp8_matrix(view.format) && recipe_ == Recipe::dequant_bf16) return WeightFormat::bf16;
     const bool codes = is_fp8_matrix(view.format) && ref.whole();
     const bool one_block =
@@ -107,6 +108,9 @@ class Packer {
   template <class T>
   Status pack_plain(const std::vector<LinearRef>& parts, WeightFormat format, std::int64_t n_out,
                     std::int64_t n_in, PackedLinear& out) {
+    const bool apart =
+        std::all_of(parts.begin(), parts.end(), [](const LinearRef& part) { return part.weight.whole(); });
+    if (apart) return pack_slices<T>(parts, format, n_out, n_in, out);
     std::vector<T> rows;
     rows.reserve(static_cast<std::size_t>(n_out * n_in));
     for (const LinearRef& part : parts) {
@@ -115,6 +119,59 @@ class Packer {
       release(part.weight);
     }
     out.matrix = pack(rows.data(), format, n_out, n_in, out.memory.get());
+    return {};
+  }
+
+  // Tensors of their own go to their panels in slices: besides the panels there are never more numbers than a slice.
+  template <class T>
+  Status pack_slices(const std::vector<LinearRef>& parts, WeightFormat format, std::int64_t n_out,
+                     std::int64_t n_in, PackedLinear& out) {
+    constexpr std::int64_t kSliceNumbers = 1 << 21;  // 8 MB of f32: far above what a call costs
+    const std::int64_t panels = std::max<std::int64_t>(1, kSliceNumbers / n_in / kPanelOutputs);
+    const std::int64_t slice = std::min(n_out, panels * kPanelOutputs);
+    std::vector<T> rows(static_cast<std::size_t>(slice * n_in));
+    for (std::int64_t first = 0; first < n_out; first += slice) {
+      const std::int64_t count = std::min(slice, n_out - first);
+      ASSAY_OK(fill_rows(parts, first, count, n_in, rows.data()));
+      pack_rows(rows.data(), first, count, out.memory.get(), format, n_out, n_in);
+    }
+    for (const LinearRef& part : parts) release(part.weight);
+    out.matrix = {out.memory.get(), format, n_out, n_in};
+    return {};
+  }
+
+  // Rows [first, first + count) of the parts one after the other.
+  template <class T>
+  Status fill_rows(const std::vector<LinearRef>& parts, std::int64_t first, std::int64_t count,
+                   std::int64_t n_in, T* rows) const {
+    std::int64_t begin = 0;  // of the part among all rows
+    for (const LinearRef& part : parts) {
+      const std::int64_t from = std::max(first, begin),
+                         to = std::min(first + count, begin + part.weight.n_out);
+      if (from < to) {
+        ASSAY_TRY(const TensorView* view, stored_tensor(files_.checkpoint, part.weight));
+        ASSAY_OK(rows_of(*view, from - begin, to - from, n_in, rows + (from - first) * n_in));
+      }
+      begin += part.weight.n_out;
+    }
+    return {};
+  }
+
+  Status rows_of(const TensorView& view, std::int64_t first, std::int64_t n, std::int64_t n_in,
+                 float* out) const {
+    return load_rows_f32(files_.checkpoint, view, first, n,
+                         std::span(out, static_cast<std::size_t>(n * n_in)), recipe_, block_);
+  }
+  Status rows_of(const TensorView& view, std::int64_t first, std::int64_t n, std::int64_t n_in,
+                 std::uint16_t* out) const {
+    if (view.format == Format::BF16) {
+      ASSAY_CHECK(rows_in_order(view));
+      std::memcpy(out, view.bytes.data() + first * n_in * 2, static_cast<std::size_t>(n * n_in) * 2);
+      return {};
+    }
+    std::vector<float> wide(static_cast<std::size_t>(n * n_in));
+    ASSAY_OK(rows_of(view, first, n, n_in, wide.data()));
+    for (const float value : wide) *out++ = round_bf16(value);  // dequant-bf16: exact
     return {};
   }
 

@@ -52,6 +52,8 @@ double frequency(const RopeConfig& rope, std::int64_t dim, std::int64_t pair) {
       return plain / rope.factor;
     case RopeKind::llama3:
       return llama3_frequency(rope, plain);
+    case RopeKind::factors:
+      return plain / rope.factors[static_cast<std::size_t>(pair)];
     case RopeKind::yarn: {
       const double ramp = yarn_ramp(rope, dim, pair);
       return plain / rope.factor * ramp + plain * (1 - ramp);

@@ -106,7 +106,7 @@ Result<std::vector<float>> load_weight_f32(const Checkpoint& checkpoint, const W
 Result<std::vector<double>> load_weight_f64(const Checkpoint& checkpoint, const WeightRef& ref, Recipe recipe,
                                             BlockSize block) {
   ASSAY_TRY(const TensorView* view, stored_tensor(checkpoint, ref));
-  if (view->format == Format::F64) return pick(ref, stored_codes<double>(*view, ref));
+  if (view->format == Format::F64 && rows_in_order(*view)) return pick(ref, stored_codes<double>(*view, ref));
   ASSAY_TRY(const std::vector<float> narrow, load_weight_f32(checkpoint, ref, recipe, block));
   return std::vector<double>(narrow.begin(), narrow.end());
 }

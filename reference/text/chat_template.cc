@@ -9,9 +9,11 @@
 
 #include "base/check.h"
 #include "base/file.h"
+#include "reference/text/gguf_tokenizer.h"
 #include "reference/text/jinja_lexer.h"
 #include "reference/text/jinja_parser.h"
 #include "reference/text/jinja_run.h"
+#include "reference/weights/gguf_files.h"
 
 namespace assay {
 namespace {
@@ -97,6 +99,12 @@ Result<ChatTemplate> ChatTemplate::load(const std::string& folder_or_file, const
   std::error_code ignored;
   const fs::path given(folder_or_file);
   const bool folder = fs::is_directory(given, ignored);
+  if (is_gguf_file(folder_or_file)) {
+    ASSAY_TRY(const GgufFile file, open_gguf(folder_or_file));
+    const auto text = gguf_chat_template(file.header, name);
+    if (text) return parse(*text, folder_or_file);
+    return Error{.code = Code::missing_field, .message = "there is no chat template of that name", .file = folder_or_file, .field = "tokenizer.chat_template", .expected = name};
+  }
   if (!folder && given.extension() != ".json") {
     ASSAY_TRY(const std::string text, read_file(folder_or_file, jinja::kMaxTemplateBytes));
     return parse(text, folder_or_file);

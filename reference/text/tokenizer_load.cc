@@ -5,9 +5,11 @@
 #include "base/check.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "reference/text/gguf_tokenizer.h"
 #include "reference/text/rank_files.h"
 #include "reference/text/sentencepiece.h"
 #include "reference/text/tokenizer_state.h"
+#include "reference/weights/gguf_files.h"
 
 namespace assay {
 namespace {
@@ -87,6 +89,11 @@ Result<Tokenizer> Tokenizer::parse(std::string_view text, const std::string& fil
 Result<Tokenizer> Tokenizer::load(const std::string& folder_or_file) {
   ASSAY_TRY(const fs::path path, find_file(folder_or_file));
   const std::string file = path.string();
+  if (is_gguf_file(file)) {
+    ASSAY_TRY(const GgufFile gguf, open_gguf(file));
+    ASSAY_TRY(const TokenizerParts parts, gguf_tokenizer(gguf.header, file));
+    return from_parts(parts);
+  }
   ASSAY_TRY(const std::string text, read_file(file, JsonLimits{}.max_bytes));
   const auto is_path = [&](std::string_view name) {
     return path.filename() == name || path.extension() == name;

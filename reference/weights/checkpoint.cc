@@ -10,6 +10,10 @@
 
 #include "base/json.h"
 #include "base/sha256.h"
+#include "reference/weights/foreign.h"
+#include "reference/weights/gguf.h"
+#include "reference/weights/gguf_files.h"
+#include "reference/weights/gguf_tensors.h"
 #include "reference/weights/safetensors.h"
 
 namespace assay {
@@ -118,25 +122,6 @@ Result<WeightMap> read_index(const std::string& path) {
   return result;
 }
 
-Error nothing_found(const fs::path& folder) {
-  std::error_code ignored;
-  for (const char* name :
-       {"pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "consolidated.00.pth"}) {
-    if (!fs::exists(folder / name, ignored)) continue;
-    return Error{.code = Code::pickle,
-                 .message =
-                     "the folder holds weights only as a Python pickle, which runs code when it is read; "
-                     "convert them to safetensors",
-                 .file = (folder / name).string(),
-                 .expected = "model.safetensors",
-                 .got = name};
-  }
-  return Error{.code = Code::not_found,
-               .message = "the folder holds no weights",
-               .file = folder.string(),
-               .expected = fmt::format("{} or {}", kSingleName, kIndexName)};
-}
-
 }  // namespace
 
 std::int64_t TensorView::elements() const {
@@ -145,8 +130,27 @@ std::int64_t TensorView::elements() const {
   return *count;
 }
 
+std::int64_t stored_row(const TensorView& view, std::int64_t row) {
+  ASSAY_CHECK(!view.joined);
+  if (view.paired_rows == 0) return row;
+  const std::int64_t in_head = row % view.paired_rows, half = view.paired_rows / 2;
+  return row - in_head + 2 * (in_head % half) + in_head / half;
+}
+
+std::vector<const TensorView*> stored_parts(const TensorView& view) {
+  if (view.joined) return {&view.joined->first, &view.joined->second};
+  return {&view};
+}
+
+std::uint64_t stored_bytes(const TensorView& view) {
+  std::uint64_t sum = 0;
+  for (const TensorView* part : stored_parts(view)) sum += part->bytes.size();
+  return sum;
+}
+
 struct CheckpointOpener {
   static Result<Checkpoint> file(const std::string& path) {
+    if (is_gguf_file(path) || path.ends_with(".gguf")) return gguf(path);
     Checkpoint checkpoint;
     checkpoint.path_ = path;
     ASSAY_OK(checkpoint.add_file(path));
@@ -158,7 +162,7 @@ struct CheckpointOpener {
     std::error_code ignored;
     const bool single = fs::exists(fs::path(path) / kSingleName, ignored);
     const bool index = fs::exists(fs::path(path) / kIndexName, ignored);
-    if (!single && !index) return nothing_found(path);
+    if (!single && !index) return other_folder(path);
     Checkpoint checkpoint;
     checkpoint.path_ = path;
     checkpoint.is_folder_ = true;
@@ -175,6 +179,33 @@ struct CheckpointOpener {
   }
 
  private:
+  static Result<Checkpoint> other_folder(const std::string& path) {
+    ASSAY_TRY(const std::optional<std::string> name, gguf_name_in(path));
+    if (!name) return no_weights_in(path);
+    ASSAY_TRY(const std::string file, resolve(path, *name));
+    return gguf(file);
+  }
+
+  static Result<Checkpoint> gguf(const std::string& path) {
+    ASSAY_TRY(std::vector<GgufFile> files,
+              open_gguf_files(path, [](const std::string& folder, const std::string& name) {
+                return resolve(folder, name);
+              }));
+    Checkpoint checkpoint;
+    checkpoint.path_ = path;
+    std::vector<GgufPart> parts;
+    for (const GgufFile& file : files)
+      parts.push_back({&file.header, file.mapping.bytes(), file.mapping.path()});
+    ASSAY_TRY(checkpoint.tensors_, published_tensors(parts));
+    checkpoint.gguf_ = std::make_shared<const GgufHeader>(std::move(files[0].header));
+    for (GgufFile& file : files) {
+      checkpoint.files_.push_back(file.mapping.path());
+      checkpoint.mappings_.push_back(std::move(file.mapping));
+    }
+    ASSAY_OK(checkpoint.sort_and_check());
+    return checkpoint;
+  }
+
   static Status shards(Checkpoint& checkpoint, const std::string& index_path) {
     ASSAY_OK(resolve(checkpoint.path_, std::string(kIndexName)));
     ASSAY_TRY(const WeightMap map, read_index(index_path));
@@ -309,7 +340,7 @@ Result<const TensorView*> Checkpoint::need(std::string_view name, std::span<cons
 }
 
 std::string Checkpoint::folder() const {
-  if (is_folder_) return path_;
+  if (is_folder_ || gguf_) return path_;
   const std::string parent = fs::path(path_).parent_path().string();
   return parent.empty() ? "." : parent;
 }
@@ -321,16 +352,29 @@ const std::string& Checkpoint::file_of(const TensorView& view) const {
 
 std::uint64_t Checkpoint::bytes() const {
   std::uint64_t sum = 0;
-  for (const TensorView& view : tensors_) sum += view.bytes.size();
+  for (const TensorView& view : tensors_) sum += stored_bytes(view);
   return sum;
 }
+
+namespace {
+
+void add_header(Sha256& hash, const TensorView& view) {
+  hash.add_field(view.name).add_field(name_of(view.format)).add_field(shape_text(view.shape));
+  if (view.paired_rows > 0) hash.add_field(fmt::format("rows paired in {}", view.paired_rows));
+  if (view.joined)
+    hash.add_field(fmt::format("rows joined {} {}", view.joined->first_rows, view.joined->second_rows));
+}
+
+}  // namespace
 
 const std::string& Checkpoint::weights_digest() const {
   if (!weights_digest_.empty()) return weights_digest_;
   Sha256 hash;
   for (const TensorView& view : tensors_) {
-    hash.add_field(view.name).add_field(name_of(view.format)).add_field(shape_text(view.shape));
-    hash.add_field({reinterpret_cast<const char*>(view.bytes.data()), view.bytes.size()});
+    add_header(hash, view);
+    for (const TensorView* part : stored_parts(view)) {
+      hash.add_field({reinterpret_cast<const char*>(part->bytes.data()), part->bytes.size()});
+    }
     release(view);
   }
   weights_digest_ = hash.hex();
@@ -339,15 +383,15 @@ const std::string& Checkpoint::weights_digest() const {
 
 std::string Checkpoint::headers_digest() const {
   Sha256 hash;
-  for (const TensorView& view : tensors_) {
-    hash.add_field(view.name).add_field(name_of(view.format)).add_field(shape_text(view.shape));
-  }
+  for (const TensorView& view : tensors_) add_header(hash, view);
   return hash.hex();
 }
 
 void Checkpoint::release(const TensorView& view) const {
-  ASSAY_CHECK(view.file_index < mappings_.size());
-  mappings_[view.file_index].release(view.bytes);
+  for (const TensorView* part : stored_parts(view)) {
+    ASSAY_CHECK(part->file_index < mappings_.size());
+    mappings_[part->file_index].release(part->bytes);
+  }
 }
 
 }  // namespace assay

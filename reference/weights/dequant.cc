@@ -9,6 +9,7 @@
 #include <cstring>
 #include <limits>
 
+#include "reference/weights/gguf_blocks.h"
 #include "reference/weights/mxfp4.h"
 #include "reference/weights/safetensors.h"
 
@@ -129,8 +130,57 @@ bool load_plain(const TensorView& view, std::int64_t first, std::span<float> out
       fill(out, [&](std::int64_t i) { return static_cast<float>(read_at<double>(p, first + i)); });
       return true;
     default:
+      if (!is_gguf_block(view.format)) return false;
+      widen_gguf_blocks(view.format, p, first, out);
+      return true;
+  }
+}
+
+// The step between neighbouring numbers at those elements, for formats with scales of their own; 1 for others.
+bool load_steps(const TensorView& view, std::int64_t first, std::span<float> out) {
+  std::fill(out.begin(), out.end(), 1.0F);
+  if (is_gguf_block(view.format)) gguf_block_steps(view.format, view.bytes.data(), first, out);
+  return true;
+}
+
+using LoadElements = bool (*)(const TensorView&, std::int64_t first, std::span<float> out);
+
+// Rows of a tensor that is joined of two; of a transposed half, the group's matrix is loaded whole.
+bool load_joined_rows(const TensorView& view, std::int64_t first, std::int64_t width, std::span<float> out,
+                      LoadElements load) {
+  const JoinedRows& j = *view.joined;
+  const std::int64_t a = j.first_rows, b = j.second_rows;
+  std::vector<float> group;
+  std::int64_t loaded = -1;
+  for (std::size_t at = 0; at < out.size(); at += static_cast<std::size_t>(width), ++first) {
+    const std::int64_t g = first / (a + b), row = first % (a + b);
+    const std::span<float> to = out.subspan(at, static_cast<std::size_t>(width));
+    if (row >= a) {
+      if (!load(j.second, (g * b + row - a) * width, to)) return false;
+    } else if (!j.first_transposed) {
+      if (!load(j.first, (g * a + row) * width, to)) return false;
+    } else {
+      group.resize(static_cast<std::size_t>(a * width));
+      if (loaded != g && !load(j.first, g * a * width, group)) return false;
+      loaded = g;
+      for (std::size_t c = 0; c < to.size(); ++c)
+        to[c] = group[c * static_cast<std::size_t>(a) + static_cast<std::size_t>(row)];
+    }
+  }
+  return true;
+}
+
+// Rows from `first` on, of `width` elements each, wherever they stand.
+bool load_rows(const TensorView& view, std::int64_t first, std::int64_t width, std::span<float> out,
+               LoadElements load) {
+  if (out.empty()) return true;
+  if (view.joined) return load_joined_rows(view, first, width, out, load);
+  if (view.paired_rows == 0) return load(view, first * width, out);
+  for (std::size_t at = 0; at < out.size(); at += static_cast<std::size_t>(width), ++first) {
+    if (!load(view, stored_row(view, first) * width, out.subspan(at, static_cast<std::size_t>(width))))
       return false;
   }
+  return true;
 }
 
 }  // namespace
@@ -167,9 +217,13 @@ std::uint16_t round_bf16(float value) {
   return static_cast<std::uint16_t>((bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16);
 }
 
+void round_to_bf16(std::span<float> values) {
+  for (float& value : values) value = widen_bf16(round_bf16(value));
+}
+
 bool is_number_format(Format format) {
   return format == Format::F32 || format == Format::BF16 || format == Format::F16 || format == Format::F64 ||
-         is_fp8_matrix(format);
+         is_fp8_matrix(format) || is_gguf_block(format);
 }
 
 std::string scale_name(const Checkpoint& checkpoint, std::string_view name) {
@@ -235,8 +289,8 @@ Status load_rows_f32(const Checkpoint& checkpoint, const TensorView& view, std::
   const std::int64_t width = view.shape[0] == 0 ? 0 : view.elements() / view.shape[0];
   ASSAY_CHECK(out.size() == static_cast<std::size_t>(n * width));
   if (!is_fp8_matrix(view.format)) {
-    if (!load_plain(view, first * width, out))
-      return format_error(checkpoint, view, "F32, BF16, F16, F64 or FP8 with scales");
+    if (!load_rows(view, first, width, out, load_plain))
+      return format_error(checkpoint, view, "F32, BF16, F16, F64, FP8 with scales or blocks of GGUF");
     return {};
   }
   ASSAY_TRY(const BlockScales scales, load_scales(checkpoint, view, block));
@@ -244,9 +298,7 @@ Status load_rows_f32(const Checkpoint& checkpoint, const TensorView& view, std::
     dequant_row(view, scales, first + row,
                 out.subspan(static_cast<std::size_t>(row * width), static_cast<std::size_t>(width)));
   }
-  if (recipe == Recipe::dequant_bf16) {
-    for (float& value : out) value = widen_bf16(round_bf16(value));
-  }
+  if (recipe == Recipe::dequant_bf16) round_to_bf16(out);
   return {};
 }
 
@@ -265,9 +317,14 @@ Result<std::vector<float>> load_f32(const Checkpoint& checkpoint, std::string_vi
 Result<std::vector<double>> load_f64(const Checkpoint& checkpoint, std::string_view name,
                                      std::span<const std::int64_t> shape, Recipe recipe, BlockSize block) {
   ASSAY_TRY(const TensorView* view, checkpoint.need(name, shape));
-  if (view->format == Format::F64) {
+  if (view->format == Format::F64 && !view->joined) {
     std::vector<double> values(static_cast<std::size_t>(view->elements()));
-    if (!values.empty()) std::memcpy(values.data(), view->bytes.data(), view->bytes.size());
+    const std::int64_t rows = view->shape.empty() ? 1 : view->shape[0],
+                       width = rows == 0 ? 0 : view->elements() / rows;
+    for (std::int64_t row = 0; row < rows && width > 0; ++row) {
+      std::memcpy(values.data() + row * width, view->bytes.data() + stored_row(*view, row) * width * 8,
+                  static_cast<std::size_t>(width) * 8);
+    }
     return values;
   }
   ASSAY_TRY(const std::vector<float> narrow, load_f32(checkpoint, name, shape, recipe, block));
@@ -277,8 +334,10 @@ Result<std::vector<double>> load_f64(const Checkpoint& checkpoint, std::string_v
 Status load_row_scales(const Checkpoint& checkpoint, const TensorView& view, std::int64_t first,
                        std::int64_t n, std::span<float> out, BlockSize block) {
   ASSAY_CHECK(!view.shape.empty() && first >= 0 && n >= 0 && n <= view.shape[0] - first);
-  std::fill(out.begin(), out.end(), 1.0F);
-  if (!is_fp8_matrix(view.format)) return {};
+  if (!is_fp8_matrix(view.format)) {
+    load_rows(view, first, view.shape[0] == 0 ? 0 : view.elements() / view.shape[0], out, load_steps);
+    return {};
+  }
   ASSAY_TRY(const BlockScales scales, load_scales(checkpoint, view, block));
   const auto cols = static_cast<std::int64_t>(out.size()) / std::max<std::int64_t>(n, 1);
   for (std::int64_t row = 0; row < n; ++row) {
@@ -289,6 +348,8 @@ Status load_row_scales(const Checkpoint& checkpoint, const TensorView& view, std
 }
 
 double half_step(Format format, double scale, double value) {
+  // Quantisers of ggml clip one end of a grid without a middle and search for scales: a whole step, not half of one.
+  if (is_gguf_block(format)) return scale;
   struct Grid {
     int mantissa_bits, smallest_exponent;
   };

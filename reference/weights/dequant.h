@@ -9,6 +9,8 @@
 //
 //   dequant-f32    value = float(code) * float(scale), rounded once to f32
 //   dequant-bf16   the same, then rounded to bf16 (nearest even), as DeepSeek's fp8_cast_bf16.py stores it
+//
+// Blocks of GGUF files have one reading, that of ggml (gguf_blocks.h), under either recipe.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -37,6 +39,8 @@ float widen_e5m2(std::uint8_t code);    // IEEE-like: 0x7C infinite
 float widen_e8m0(std::uint8_t code);    // 2^(code - 127), 0xFF is NaN; code 0 is the subnormal 2^-127
 std::uint16_t round_bf16(float value);  // nearest even, NaN stays NaN
 
+void round_to_bf16(std::span<float> values);  // each, and widened again
+
 // True where load_f32 can read the format by itself or with a scale.
 bool is_number_format(Format format);
 
@@ -59,7 +63,7 @@ struct BlockScales {
 Result<BlockScales> load_scales(const Checkpoint& checkpoint, const TensorView& view, BlockSize block = {});
 
 // The tensor `name`, of exactly `shape`, as row-major numbers. Formats: F64 (rounded to f32), F32, BF16, F16,
-// FP8 with scales.
+// FP8 with scales, blocks of GGUF.
 Result<std::vector<float>> load_f32(const Checkpoint& checkpoint, std::string_view name,
                                     std::span<const std::int64_t> shape, Recipe recipe = Recipe::dequant_f32,
                                     BlockSize block = {});
@@ -73,12 +77,12 @@ Result<std::vector<double>> load_f64(const Checkpoint& checkpoint, std::string_v
 Status load_rows_f32(const Checkpoint& checkpoint, const TensorView& view, std::int64_t first, std::int64_t n,
                      std::span<float> out, Recipe recipe = Recipe::dequant_f32, BlockSize block = {});
 
-// The scale that multiplies each of those elements: 1 where the format has none.
+// The scale that multiplies each of those elements: 1 where the format has none; in blocks of GGUF the step between neighbours.
 Status load_row_scales(const Checkpoint& checkpoint, const TensorView& view, std::int64_t first,
                        std::int64_t n, std::span<float> out, BlockSize block = {});
 
 // Half the distance between neighbouring numbers of `format` times `scale` around `value`: what rounding to nearest can
-// have moved it by. 0 for F64.
+// have moved it by. 0 for F64; the whole step in blocks of GGUF.
 double half_step(Format format, double scale, double value);
 
 }  // namespace assay

@@ -1,6 +1,7 @@
 #include "reference/weights/format.h"
 
 #include <array>
+#include <numeric>
 
 #include "base/check.h"
 
@@ -13,7 +14,9 @@ struct Row {
   int bits;
 };
 
-constexpr std::array<Row, 22> kRows = {{
+constexpr std::size_t kSafetensors =
+    22;  // rows from there on are blocks of GGUF: their bits are those of a block
+constexpr std::array<Row, 33> kRows = {{
     {Format::BOOL, "BOOL", 8},
     {Format::F4, "F4", 4},
     {Format::F6_E2M3, "F6_E2M3", 6},
@@ -36,6 +39,17 @@ constexpr std::array<Row, 22> kRows = {{
     {Format::U64, "U64", 64},
     {Format::F64, "F64", 64},
     {Format::C64, "C64", 64},
+    {Format::Q4_0, "Q4_0", 8 * 18},
+    {Format::Q4_1, "Q4_1", 8 * 20},
+    {Format::Q5_0, "Q5_0", 8 * 22},
+    {Format::Q5_1, "Q5_1", 8 * 24},
+    {Format::Q8_0, "Q8_0", 8 * 34},
+    {Format::Q2_K, "Q2_K", 8 * 84},
+    {Format::Q3_K, "Q3_K", 8 * 110},
+    {Format::Q4_K, "Q4_K", 8 * 144},
+    {Format::Q5_K, "Q5_K", 8 * 176},
+    {Format::Q6_K, "Q6_K", 8 * 210},
+    {Format::MXFP4, "MXFP4", 8 * 17},
 }};
 
 const Row& row_of(Format format) {
@@ -48,7 +62,7 @@ const Row& row_of(Format format) {
 
 std::span<const Format> all_formats() {
   static const auto kAll = [] {
-    std::array<Format, kRows.size()> all{};
+    std::array<Format, kSafetensors> all{};
     for (std::size_t i = 0; i < all.size(); ++i) all[i] = kRows[i].format;
     return all;
   }();
@@ -58,12 +72,23 @@ std::span<const Format> all_formats() {
 std::string_view name_of(Format format) { return row_of(format).name; }
 
 std::optional<Format> format_named(std::string_view name) {
-  for (const Row& row : kRows) {
-    if (row.name == name) return row.format;
+  for (const Format format : all_formats()) {
+    if (name_of(format) == name) return format;
   }
   return std::nullopt;
 }
 
-int bits_of(Format format) { return row_of(format).bits; }
+int bits_of(Format format) {
+  ASSAY_CHECK(!is_gguf_block(format));
+  return row_of(format).bits;
+}
+
+BlockShape block_shape(Format format) {
+  const int bits = row_of(format).bits;
+  if (format >= Format::Q2_K && format <= Format::Q6_K) return {256, bits / 8};  // QK_K
+  if (is_gguf_block(format)) return {32, bits / 8};
+  const int together = bits % 8 == 0 ? 1 : 8 / std::gcd(bits, 8);
+  return {together, together * bits / 8};
+}
 
 }  // namespace assay

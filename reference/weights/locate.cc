@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "reference/weights/gguf_files.h"
 
 namespace assay {
 namespace {
@@ -93,7 +94,29 @@ ModelLocation at_path(const std::string& model) {
           .revision = ""};
 }
 
+// GGUF: the file is path and folder in one.
+Result<ModelLocation> or_gguf(ModelLocation location) {
+  std::error_code ignored;
+  if (is_gguf_file(location.path)) location.folder = location.path;
+  const fs::path folder = location.path;
+  if (!fs::is_directory(folder, ignored)) return location;
+  for (const char* name : {"model.safetensors", "model.safetensors.index.json"}) {
+    if (fs::exists(folder / name, ignored)) return location;
+  }
+  ASSAY_TRY(const std::optional<std::string> name, gguf_name_in(location.path));
+  if (name) location.path = location.folder = (folder / *name).string();
+  return location;
+}
+
 }  // namespace
+
+Result<std::string> locate_texts(const std::string& model) {
+  std::error_code ignored;
+  const bool weights = model.ends_with(".safetensors") || is_gguf_file(model);
+  if (fs::is_regular_file(model, ignored) && !weights) return model;
+  ASSAY_TRY(ModelLocation location, locate_model(model));
+  return std::move(location.folder);
+}
 
 std::string hub_cache_folder() {
   for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"}) {
@@ -112,7 +135,7 @@ Result<ModelLocation> locate_model(const std::string& model) {
                  .file = model};
   }
   std::error_code ignored;
-  if (!model.empty() && fs::exists(model, ignored)) return at_path(model);
+  if (!model.empty() && fs::exists(model, ignored)) return or_gguf(at_path(model));
   const bool hub_name = is_hub_name(model);
   if (!hub_name) return not_there(model, false);
   const auto slash = model.find('/');
@@ -122,8 +145,8 @@ Result<ModelLocation> locate_model(const std::string& model) {
   ASSAY_TRY(const std::string revision, revision_in(home, model));
   const fs::path snapshot = home / "snapshots" / revision;
   if (!fs::is_directory(snapshot, ignored)) return not_there(model, true);
-  return ModelLocation{
-      .path = snapshot.string(), .folder = snapshot.string(), .name = model, .revision = revision};
+  return or_gguf(
+      {.path = snapshot.string(), .folder = snapshot.string(), .name = model, .revision = revision});
 }
 
 }  // namespace assay

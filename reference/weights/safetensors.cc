@@ -12,6 +12,8 @@
 #include <tuple>
 #include <unordered_set>
 
+#include "reference/weights/foreign.h"
+
 namespace assay {
 namespace {
 
@@ -289,25 +291,6 @@ Error file_error(Code code, std::string message, const std::string& path, std::i
                .got = std::move(got)};
 }
 
-// What is no safetensors file at all is named before its first bytes are taken for a length.
-Status refuse_other_kinds(std::string_view bytes, const std::string& path) {
-  if (bytes.size() > 8 && bytes[8] == '{')
-    return {};  // a header length that happens to look like another magic
-  const bool zip = bytes.starts_with("PK\x03\x04");  // what torch.save writes since 1.6
-  const bool protocol = bytes.size() >= 2 && bytes[0] == '\x80' && bytes[1] >= 2 && bytes[1] <= 5;
-  if (zip || protocol) {
-    return file_error(Code::pickle,
-                      "this is a Python pickle, which runs code when it is read; convert it to safetensors",
-                      path, 0, "a safetensors file", "pickle");
-  }
-  if (bytes.starts_with("GGUF")) {
-    return file_error(Code::unsupported,
-                      "GGUF files are not read by this version; use the safetensors checkpoint", path, 0,
-                      "a safetensors file", "GGUF");
-  }
-  return {};
-}
-
 Result<std::uint64_t> header_bytes(std::string_view bytes, const std::string& path) {
   if (bytes.size() < 8) {
     return file_error(Code::truncated, "the file is too short for a safetensors header", path, 0,
@@ -385,7 +368,7 @@ std::string shape_text(std::span<const std::int64_t> shape) {
 
 Result<Header> parse_safetensors_header(std::span<const std::byte> file, const std::string& path) {
   const std::string_view bytes(reinterpret_cast<const char*>(file.data()), file.size());
-  ASSAY_OK(refuse_other_kinds(bytes, path));
+  ASSAY_OK(refuse_foreign(bytes, path));
   ASSAY_TRY(const std::uint64_t length, header_bytes(bytes, path));
   const char* const begin = bytes.data() + 8;
   const char* at = begin;
