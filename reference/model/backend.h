@@ -11,10 +11,19 @@
 
 namespace assay {
 
+inline constexpr std::int64_t kMaxTopLogprobs = 128;  // OpenAI's own limits are 20 (chat) and 5; room for servers that allow more
+
+struct TokenLogprob {
+  std::int32_t token = 0;
+  double logprob = 0;  // under the unmodified distribution, nats
+};
+using TopLogprobs = std::vector<TokenLogprob>;  // of one position: likeliest first, the lower id first on a tie
+
 // Log-probabilities of ids[scored_from …] given all before each; scored_from >= 1.
 struct ScoreRequest {
   std::vector<std::int32_t> ids;
   std::int64_t scored_from = 1;
+  std::int64_t top_logprobs = 0;  // likeliest tokens told for every scored position, 0 to kMaxTopLogprobs
 };
 struct TokenScore {
   std::int32_t token = 0, top_token = 0;  // asked for; most likely (lower id on a tie)
@@ -25,6 +34,7 @@ struct ScoreAnswer {
   double logprob = 0;          // sum, ascending
   bool greedy = true;          // every token is the most likely one
   std::int64_t near_ties = 0;  // router decisions within 1e-5 on the way to these tokens
+  std::vector<TopLogprobs> top;  // one for each of `tokens`, min(top_logprobs, vocabulary) long; empty unless asked for
 };
 
 struct GenerateRequest {
@@ -37,7 +47,9 @@ struct GenerateOptions {
   double temperature = 0;    // 0: arg-max
   std::int64_t top_k = 0;    // 0: all
   double top_p = 1, min_p = 0, repetition_penalty = 1;
+  double presence_penalty = 0, frequency_penalty = 0;  // taken off the logits of sampled tokens: once; per time sampled
   std::uint64_t seed = 1;
+  std::int64_t top_logprobs = 0;  // likeliest tokens told for every generated one, 0 to kMaxTopLogprobs
   std::vector<std::int32_t> stop_ids = {};  // such as EOS; a stop id ends the sample and is part of its ids
   // Asked after every token with the request's index, the sample and its ids so far; true ends the sample ("stop"). Calls come from
   // one thread, in an order that may depend on batching: the answer must depend on the arguments alone.
@@ -49,6 +61,7 @@ struct GenerateAnswer {
   std::int64_t sample = 0;
   std::vector<std::int32_t> ids;  // without the prompt
   std::vector<double> logprobs;   // of each id under the unmodified distribution, nats
+  std::vector<TopLogprobs> top;   // one for each id, min(top_logprobs, vocabulary) long; empty unless asked for
   std::string finish_reason;      // "stop" or "length"
   std::int64_t near_ties = 0;     // router decisions within 1e-5, prompt included
 };

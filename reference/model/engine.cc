@@ -10,6 +10,7 @@
 #include "kernels/select.h"
 #include "reference/model/conventions.h"
 #include "reference/model/engine_state.h"
+#include "reference/model/sampler.h"
 
 namespace assay {
 namespace {
@@ -35,6 +36,13 @@ Error stopped() { return Error{.code = Code::interrupted, .message = "stopped on
 Status check_score(const ModelConfig& config, const ScoreRequest& request, std::size_t i) {
   ASSAY_OK(
       check_ids(config, request.ids, static_cast<std::int64_t>(i), 1));  // the last token is never fed in
+  if (!(request.top_logprobs >= 0 && request.top_logprobs <= kMaxTopLogprobs)) {
+    return Error{.code = Code::out_of_range,
+                 .message = "more of the likeliest tokens are asked for than are ever told",
+                 .field = fmt::format("request {}", i),
+                 .expected = fmt::format("0 to {}", kMaxTopLogprobs),
+                 .got = std::to_string(request.top_logprobs)};
+  }
   const bool ok =
       request.scored_from >= 1 && request.scored_from <= static_cast<std::int64_t>(request.ids.size());
   if (ok) return {};
@@ -236,6 +244,7 @@ Result<std::vector<ScoreAnswer>> Engine::score(std::span<const ScoreRequest> req
     sequences.emplace_back(
         std::span(requests[i].ids).first(requests[i].ids.size() - 1));  // nothing follows the last token
     answers[i].tokens.resize(requests[i].ids.size() - static_cast<std::size_t>(requests[i].scored_from));
+    if (requests[i].top_logprobs > 0) answers[i].top.resize(answers[i].tokens.size());
     s.stats.tokens_asked += sequences.back().size();
   }
   WavePlan plan(std::move(sequences), s.limits(s.options.prefix_reuse));
@@ -268,6 +277,9 @@ Result<std::vector<ScoreAnswer>> Engine::score(std::span<const ScoreRequest> req
           const std::int32_t token = request.ids[static_cast<std::size_t>(request.scored_from) + t.token];
           answers[t.answer].tokens[t.token] = {token, top, double{row[token]} - norm,
                                                double{row[top]} - norm};
+          if (request.top_logprobs > 0)
+            answers[t.answer].top[t.token] =
+                top_tokens({row, static_cast<std::size_t>(vocab)}, request.top_logprobs, norm);
         }
       }
     });

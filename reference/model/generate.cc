@@ -26,6 +26,7 @@ struct Live {
   std::int64_t near_ties = 0;
   bool ended = false;
   std::vector<double> logprobs;
+  std::vector<TopLogprobs> top;
   Stream stream{0};
 };
 
@@ -229,8 +230,9 @@ class Generator {
   }
 
   void take(Live& l, std::span<const float> logits, double norm) {
-    const std::int32_t id = next_token(logits, l.ids, options_, l.stream);
+    const std::int32_t id = next_token(logits, l.ids, options_, l.stream, made(l));
     l.ids.push_back(id);
+    if (options_.top_logprobs > 0) l.top.push_back(top_tokens(logits, options_.top_logprobs, norm));
     l.logprobs.push_back(double{logits[static_cast<std::size_t>(id)]} - norm);
     ++s_.stats.tokens_generated;
   }
@@ -257,6 +259,7 @@ class Generator {
                                    .sample = l.sample,
                                    .ids = {ids.begin(), ids.end()},
                                    .logprobs = std::move(l.logprobs),
+                                   .top = std::move(l.top),
                                    .finish_reason = reason,
                                    .near_ties = l.near_ties};
       for (const std::int32_t page : l.pages) pages_.give_back(page);
