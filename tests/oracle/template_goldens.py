@@ -2,6 +2,7 @@
 Jinja2 environment renders, or null where it raises. Run from the tree's root:
     /path/to/python tests/oracle/template_goldens.py > tests/golden/data/templates.jsonl"""
 
+import copy
 import datetime
 import json
 
@@ -61,7 +62,8 @@ TEMPLATES = [
 
 def expected(template, context):
     try:
-        return utils._cached_compile_jinja_template(template).render(**context)
+        # A copy: Jinja2's indent appends to a list that it is given, before it fails.
+        return utils._cached_compile_jinja_template(template).render(**copy.deepcopy(context))
     except Exception:  # whatever it raises, we refuse
         return None
 
