@@ -3,40 +3,39 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <cmath>
-#include <cstdlib>
+#include <functional>
 #include <map>
+#include <set>
 
 #include "base/check.h"
-#include "reference/text/jinja_run.h"
+#include "reference/text/jinja_filters.h"
+#include "reference/text/jinja_iterate.h"
 #include "reference/text/utf8.h"
 
 namespace assay::jinja {
 namespace {
 
-using Filter = Value (*)(Runtime& runtime, const Value& value, const Arguments& given);
-
-// soft_str: text of anything, Markup stays Markup.
-Value soft_text(const Value& value) { return value.is_text() ? value : Value::text(to_text(value)); }
-
-Value like(const Value& original, std::string text) {
-  return Value::text(std::move(text), original.is_text() && original.as<Text>().safe);
-}
-
 Value folded(const Value& value) { return value.is_text() ? Value::text(lower(value.str())) : value; }
 
-// The values that sort, unique, min, max and groupby look at: attribute(s), letters folded unless asked not to.
-Value sort_key(Runtime& runtime, const Value& item, const Value& attribute, bool case_sensitive) {
-  const auto fold = [&](const Value& v) { return case_sensitive ? v : folded(v); };
-  if (attribute.is_none()) return fold(item);
-  if (!attribute.is_text() || attribute.str().find(',') == std::string::npos) return fold(runtime.attribute_path(item, attribute));
+// The values that sort, unique, min, max and groupby look at: an attribute, letters folded unless asked not to.
+struct KeyOf {
+  Value attribute;
+  bool case_sensitive = false;
+  Value otherwise = {};
+  Value operator()(Runtime& runtime, const Value& item) const {
+    const Value key = runtime.attribute_path(item, attribute, otherwise);
+    return case_sensitive ? key : folded(key);
+  }
+};
+
+// sort alone takes several attributes, with commas. As in Jinja2 its keys are lists: those of equal parts have an order, whatever the parts.
+Value sort_key(Runtime& runtime, const Value& item, const KeyOf& key) {
+  if (!key.attribute.is_text()) return Value::list({key(runtime, item)});
   std::vector<Value> parts;
-  const std::string& names = attribute.str();
+  const std::string& names = key.attribute.str();
   for (std::size_t begin = 0; begin <= names.size();) {
     const std::size_t end = std::min(names.find(',', begin), names.size());
-    parts.push_back(fold(runtime.attribute_path(item, Value::text(names.substr(begin, end - begin)))));
+    parts.push_back(KeyOf{Value::text(names.substr(begin, end - begin)), key.case_sensitive}(runtime, item));
     begin = end + 1;
   }
   return Value::list(std::move(parts));
@@ -46,11 +45,11 @@ struct Keyed {
   Value key, item;
 };
 
-std::vector<Keyed> keyed(Runtime& runtime, const Value& value, const Value& attribute, bool case_sensitive) {
+std::vector<Keyed> keyed(Runtime& runtime, const Value& value, const KeyOf& key) {
   std::vector<Keyed> out;
   for (Value& item : elements(value)) {
-    Value key = sort_key(runtime, item, attribute, case_sensitive);
-    out.push_back({std::move(key), std::move(item)});
+    Value found = key(runtime, item);
+    out.push_back({std::move(found), std::move(item)});
   }
   return out;
 }
@@ -83,8 +82,12 @@ Value values_of(std::vector<Keyed> items) {
 
 Value sort(Runtime& r, const Value& v, const Arguments& a) {
   const Bound b("sort", a, {"reverse", "case_sensitive", "attribute"});
-  auto items = keyed(r, v, b.get(2), b.flag(1, false));
-  for (Keyed& k : items) k.key = Value::list({k.key});  // as Jinja2: lists of equal parts have an order, whatever the parts
+  const KeyOf key{b.get(2), b.flag(1, false)};
+  std::vector<Keyed> items;
+  for (Value& item : elements(v)) {
+    Value found = sort_key(r, item, key);
+    items.push_back({std::move(found), std::move(item)});
+  }
   if (items.size() > 1) sort_by_key(r, items, b.flag(0, false));
   return values_of(std::move(items));
 }
@@ -105,17 +108,21 @@ Value dictsort(Runtime& r, const Value& v, const Arguments& a) {
 
 Value unique(Runtime& r, const Value& v, const Arguments& a) {
   const Bound b("unique", a, {"case_sensitive", "attribute"});
-  std::map<std::string, bool> seen;
-  std::vector<Value> out;
-  for (Keyed& k : keyed(r, v, b.get(1), b.flag(0, false))) {
-    if (seen.emplace(canonical_key(k.key), true).second) out.push_back(std::move(k.item));
-  }
-  return Iterator::generator(std::move(out));
+  const KeyOf key{b.get(1), b.flag(0, false)};
+  return Generator::make(v, [&r, key, value = v, seen = std::set<std::string>(), cursor = std::optional<Cursor>()](Value& out) mutable {
+    if (!cursor) cursor.emplace(value);
+    while (cursor->next(out)) {
+      std::string name = canonical_key(key(r, out));
+      charge_bytes(name.size() + 64);
+      if (seen.insert(std::move(name)).second) return true;
+    }
+    return false;
+  });
 }
 
 Value extreme(Runtime& r, const Value& v, const Arguments& a, int wanted) {
   const Bound b(wanted < 0 ? "min" : "max", a, {"case_sensitive", "attribute"});
-  auto items = keyed(r, v, b.get(1), b.flag(0, false));
+  auto items = keyed(r, v, {b.get(1), b.flag(0, false)});
   if (items.empty()) return Value::undefined("No aggregated item, sequence was empty.");
   std::size_t best = 0;
   for (std::size_t i = 1; i < items.size(); ++i) {
@@ -126,17 +133,15 @@ Value extreme(Runtime& r, const Value& v, const Arguments& a, int wanted) {
 
 Value groupby(Runtime& r, const Value& v, const Arguments& a) {
   const Bound b("groupby", a, {"attribute", "default", "case_sensitive"});
-  auto items = keyed(r, v, b.need(0), b.flag(2, false));
-  for (Keyed& k : items) {
-    if (k.key.is_undefined() && b.has(1)) k.key = b.get(1);
-  }
+  const KeyOf key{b.need(0), b.flag(2, false), b.get(1)}, shown{b.need(0), true, b.get(1)};
+  auto items = keyed(r, v, key);
   if (items.size() > 1) sort_by_key(r, items, false);
   std::vector<Value> out, group;
   for (std::size_t i = 0; i < items.size(); ++i) {
     group.push_back(items[i].item);
     if (i + 1 < items.size() && equal(items[i].key, items[i + 1].key)) continue;
-    const Value first = r.attribute_path(group.front(), b.need(0));
-    out.push_back(Value::list({b.flag(2, false) ? items[i].key : first, Value::list(std::exchange(group, {}))}, true));
+    const Value name = shown(r, group.front());
+    out.push_back(Value::list({name, Value::list(std::exchange(group, {}))}, true));
   }
   return Value::list(std::move(out));
 }
@@ -153,45 +158,61 @@ const std::string& name_argument(const char* filter, const Arguments& a, std::si
   return a.positional[i].str();
 }
 
-Value map(Runtime& r, const Value& v, const Arguments& a) {
-  std::vector<Value> out;
-  if (!truth(v)) return Iterator::generator({});  // None counts as empty here
-  const bool by_attribute = a.positional.empty() && !a.named.empty() && std::any_of(a.named.begin(), a.named.end(), [](const auto& n) { return n.first == "attribute"; });
-  if (by_attribute) {
-    const Bound b("map", a, {"attribute", "default"});
-    for (const Value& item : elements(v)) {
-      Value got = r.attribute_path(item, b.need(0));
-      out.push_back(got.is_undefined() && b.has(1) ? b.get(1) : std::move(got));
-    }
-  } else {
-    const std::string& name = name_argument("map", a, 0);
-    const Arguments rest = tail(a, 1);
-    for (const Value& item : elements(v)) out.push_back(r.filter(name, item, rest));
-  }
-  return Iterator::generator(std::move(out));
+using Maker = std::function<Value(const Value& item)>;
+
+Maker mapping_of(Runtime& r, const Arguments& a) {
+  const bool by_attribute = a.positional.empty() && std::any_of(a.named.begin(), a.named.end(), [](const auto& n) { return n.first == "attribute"; });
+  if (!by_attribute) return [&r, name = name_argument("map", a, 0), rest = tail(a, 1)](const Value& item) { return r.filter(name, item, rest); };
+  const Bound b("map", a, {"attribute", "default"});
+  return [&r, path = b.need(0), otherwise = b.get(1)](const Value& item) { return r.attribute_path(item, path, otherwise); };
 }
 
+Value map(Runtime& r, const Value& v, const Arguments& a) {
+  return Generator::make(v, [&r, value = v, a, make = Maker(), cursor = std::optional<Cursor>()](Value& out) mutable {
+    const Runtime::Deeper deeper(r);
+    if (!cursor) {
+      if (!truth(value)) return false;  // None counts as empty here
+      make = mapping_of(r, a);
+      cursor.emplace(value);
+    }
+    Value item;
+    if (!cursor->next(item)) return false;
+    out = make(item);
+    return true;
+  });
+}
+
+using Decider = std::function<bool(const Value& item)>;
+
 // select, reject, selectattr, rejectattr: `attribute` takes the first argument as a path.
-Value choose(Runtime& r, const Value& v, const Arguments& a, bool attribute, bool keep) {
+Decider decider_of(Runtime& r, const Arguments& a, bool attribute) {
   const std::size_t at = attribute ? 1 : 0;
-  if (attribute && a.positional.empty()) fail("selectattr needs the name of an attribute");
-  const bool tested = a.positional.size() > at;
-  const Arguments rest = tail(a, at + 1);
-  std::vector<Value> out;
-  if (!truth(v)) return Iterator::generator({});
-  for (const Value& item : elements(v)) {
-    const Value seen = attribute ? r.attribute_path(item, a.positional[0]) : item;
-    const bool holds = tested ? r.test(name_argument("select", a, at), seen, rest) : truth(seen);
-    if (holds == keep) out.push_back(item);
-  }
-  return Iterator::generator(std::move(out));
+  if (attribute && a.positional.empty()) fail("missing parameter for attribute name");
+  const Value path = attribute ? a.positional[0] : Value();
+  if (a.positional.size() <= at) return [&r, path](const Value& item) { return truth(r.attribute_path(item, path)); };
+  return [&r, path, name = name_argument("select", a, at), rest = tail(a, at + 1)](const Value& item) { return r.test(name, r.attribute_path(item, path), rest); };
+}
+
+Value choose(Runtime& r, const Value& v, const Arguments& a, bool attribute, bool keep) {
+  return Generator::make(v, [&r, value = v, a, attribute, keep, holds = Decider(), cursor = std::optional<Cursor>()](Value& out) mutable {
+    const Runtime::Deeper deeper(r);
+    if (!cursor) {
+      if (!truth(value)) return false;
+      holds = decider_of(r, a, attribute);
+      cursor.emplace(value);
+    }
+    while (cursor->next(out)) {
+      if (holds(out) == keep) return true;
+    }
+    return false;
+  });
 }
 
 Value join(Runtime& r, const Value& v, const Arguments& a) {
   const Bound b("join", a, {"d", "attribute"});
   std::vector<std::string> parts;
   for (const Value& item : elements(v)) {
-    parts.push_back(to_text(b.has(1) && !b.get(1).is_none() ? r.attribute_path(item, b.get(1)) : item));
+    parts.push_back(to_text(r.attribute_path(item, b.get(1))));
   }
   return Value::text(join_texts(b.has(0) ? to_text(b.get(0)) : "", parts));
 }
@@ -201,7 +222,7 @@ Value sum(Runtime& r, const Value& v, const Arguments& a) {
   Value total = b.get(1, Value(std::int64_t{0}));
   if (total.is_text()) fail("sum() can't sum strings");
   for (const Value& item : elements(v)) {
-    total = r.binary("+", total, b.has(0) && !b.get(0).is_none() ? r.attribute_path(item, b.get(0)) : item);
+    total = r.binary("+", total, r.attribute_path(item, b.get(0)));
   }
   return total;
 }
@@ -214,13 +235,13 @@ Value default_filter(Runtime&, const Value& v, const Arguments& a) {
 
 Value first(Runtime&, const Value& v, const Arguments& a) {
   Bound("first", a, {});
-  const auto items = elements(v);
-  return items.empty() ? Value::undefined("No first item, sequence was empty.") : items.front();
+  Value out;
+  return Cursor(v).next(out) ? out : Value::undefined("No first item, sequence was empty.");
 }
 
 Value last(Runtime&, const Value& v, const Arguments& a) {
   Bound("last", a, {});
-  if (v.is<ObjectRef>() && v.as<ObjectRef>()->length() < 0) fail("'generator' object is not reversible");
+  if (object_of<Generator>(v)) fail("'generator' object is not reversible");
   const auto items = elements(v);
   return items.empty() ? Value::undefined("No last item, sequence was empty.") : items.back();
 }
@@ -229,7 +250,8 @@ Value reverse(Runtime&, const Value& v, const Arguments& a) {
   Bound("reverse", a, {});
   auto items = elements(v);
   std::reverse(items.begin(), items.end());
-  if (!v.is_text()) return Iterator::generator(std::move(items));
+  if (object_of<Generator>(v)) return Value::list(std::move(items));
+  if (!v.is_text()) return Generator::of(std::move(items));
   std::string out;
   for (const Value& c : items) out += c.str();
   return like(v, std::move(out));
@@ -237,148 +259,16 @@ Value reverse(Runtime&, const Value& v, const Arguments& a) {
 
 Value items_filter(Runtime&, const Value& v, const Arguments& a) {
   Bound("items", a, {});
-  std::vector<Value> out;
-  if (v.is_undefined()) return Iterator::generator({});
-  if (!v.is<Dict>()) fail("can only get item pairs from a mapping");
-  for (const auto& [key, value] : v.as<Dict>()->items) out.push_back(Value::list({key, value}, true));
-  return Iterator::generator(std::move(out));
+  return Generator::make(v, [value = v, at = std::size_t{0}](Value& out) mutable {
+    if (value.is_undefined()) return false;
+    if (!value.is<Dict>()) fail("can only get item pairs from a mapping");
+    const auto& items = value.as<Dict>()->items;
+    if (at == items.size()) return false;
+    out = Value::list({items[at].first, items[at].second}, true);
+    ++at;
+    return true;
+  });
 }
-
-// int(text) of Python: spaces around, a sign, underscores between digits.
-std::optional<std::int64_t> parse_integer(const std::string& given, std::int64_t base) {
-  std::string text = strip(given, nullptr, true, true), digits;
-  const bool minus = text.starts_with('-');
-  if (minus || text.starts_with('+')) text.erase(0, 1);
-  static const std::map<std::int64_t, std::string> kPrefix = {{16, "0x"}, {8, "0o"}, {2, "0b"}};
-  if (kPrefix.contains(base) && lower(text).starts_with(kPrefix.at(base))) text.erase(0, 2);
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '_' && i > 0 && i + 1 < text.size() && text[i - 1] != '_') continue;
-    digits += text[i];
-  }
-  std::int64_t value = 0;
-  const auto end = std::from_chars(digits.data(), digits.data() + digits.size(), value, static_cast<int>(base));
-  if (digits.empty() || digits[0] == '-' || end.ptr != digits.data() + digits.size()) return std::nullopt;
-  if (end.ec != std::errc()) fail("an integer is beyond 64 bits");
-  return minus ? -value : value;
-}
-
-std::optional<double> parse_float(const std::string& given) {
-  std::string text = lower(strip(given, nullptr, true, true)), digits;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '_' && i > 0 && i + 1 < text.size()) continue;
-    digits += text[i];
-  }
-  if (digits.empty() || digits.find('x') != std::string::npos || digits.find('(') != std::string::npos) return std::nullopt;
-  char* end = nullptr;
-  const double value = std::strtod(digits.c_str(), &end);
-  if (end != digits.c_str() + digits.size()) return std::nullopt;
-  return value;
-}
-
-std::optional<std::int64_t> truncated(double d) {
-  if (!std::isfinite(d)) return std::nullopt;
-  if (std::fabs(d) >= 9.2e18) fail("an integer is beyond 64 bits");
-  return static_cast<std::int64_t>(d);
-}
-
-Value int_filter(Runtime&, const Value& v, const Arguments& a) {
-  const Bound b("int", a, {"default", "base"});
-  std::optional<std::int64_t> out;
-  const std::int64_t base = b.integer(1, 10);
-  if (base < 2 || base > 36) fail("int() base must be from 2 to 36");
-  if (v.is_integer()) out = v.integer();
-  else if (v.is<double>()) out = truncated(v.as<double>());
-  else if (v.is_text()) {
-    out = parse_integer(v.str(), base);
-    if (!out) {
-      const auto d = parse_float(v.str());
-      if (d) out = truncated(*d);
-    }
-  } else if (v.is_undefined()) {
-    fail(v.as<Undefined>().what);
-  }
-  return out ? Value(*out) : b.get(0, Value(std::int64_t{0}));
-}
-
-Value float_filter(Runtime&, const Value& v, const Arguments& a) {
-  const Bound b("float", a, {"default"});
-  if (v.is_number()) return Value(v.number());
-  if (v.is_undefined()) fail(v.as<Undefined>().what);
-  const auto d = v.is_text() ? parse_float(v.str()) : std::nullopt;
-  return d ? Value(*d) : b.get(0, Value(0.0));
-}
-
-// round() of Python: half to even on the exact binary value, through the decimal text of the double.
-Value round_filter(Runtime&, const Value& v, const Arguments& a) {
-  const Bound b("round", a, {"precision", "method"});
-  const std::string method = b.text(1, "common");
-  const std::int64_t precision = b.integer(0, 0);
-  if (method != "common" && method != "ceil" && method != "floor") fail("method must be common, ceil or floor");
-  if (!v.is_number() || precision < -300 || precision > 300) fail("round needs a number");
-  if (v.is_integer() && method == "common" && precision >= 0) return Value(v.integer());
-  if (method == "common" && precision >= 0) {
-    const std::string text = fmt::format("{:.{}f}", v.number(), precision);
-    return Value(std::strtod(text.c_str(), nullptr));
-  }
-  const double scale = std::pow(10.0, static_cast<double>(precision)), scaled = v.number() * scale;
-  const double whole = method == "common" ? std::nearbyint(scaled) : method == "ceil" ? std::ceil(scaled) : std::floor(scaled);
-  return Value(whole / scale);
-}
-
-Value abs_filter(Runtime&, const Value& v, const Arguments& a) {
-  Bound("abs", a, {});
-  if (v.is<double>()) return Value(std::fabs(v.as<double>()));
-  if (!v.is_integer() || v.integer() == INT64_MIN) fail(fmt::format("bad operand type for abs(): '{}'", type_name(v)));
-  return Value(std::abs(v.integer()));
-}
-
-Value indent(Runtime&, const Value& v, const Arguments& a) {
-  const Bound b("indent", a, {"width", "first", "blank"});
-  const bool named = b.has(0) && b.get(0).is_text();
-  const std::int64_t width = named ? 0 : b.integer(0, 4);
-  if (width > 10000) fail("an indentation is too wide");
-  const std::string space = named ? b.get(0).str() : std::string(static_cast<std::size_t>(std::max<std::int64_t>(width, 0)), ' ');
-  const auto lines = split_lines(to_text(v) + "\n");
-  std::string out;
-  for (std::size_t i = 0; i < lines.size(); ++i) {
-    charge_bytes(space.size() + lines[i].size());
-    if (i > 0) out += '\n';
-    if (i > 0 && (b.flag(2, false) || !lines[i].empty())) out += space;
-    out += lines[i];
-  }
-  return like(v, b.flag(1, false) ? space + out : out);
-}
-
-Value trim(Runtime&, const Value& v, const Arguments& a) {
-  const Bound b("trim", a, {"chars"});
-  const Value text = soft_text(v);
-  if (!b.has(0) || b.get(0).is_none()) return like(text, strip(text.str(), nullptr, true, true));
-  const std::string characters = b.text(0, "");
-  return like(text, strip(text.str(), &characters, true, true));
-}
-
-Value replace(Runtime&, const Value& v, const Arguments& a) {
-  const Bound b("replace", a, {"old", "new", "count"});
-  const std::int64_t count = b.has(2) && !b.get(2).is_none() ? b.integer(2, -1) : -1;
-  return Value::text(replace_text(to_text(v), to_text(b.need(0)), to_text(b.need(1)), count));
-}
-
-// "a-b (c" begins words after '-', white space and opening brackets.
-Value title(Runtime&, const Value& v, const Arguments& a) {
-  Bound("title", a, {});
-  const Value text = soft_text(v);
-  std::string out;
-  bool begins = true;
-  for (const Value& c : elements(text)) {
-    const char32_t code = decode_utf8(c.str(), 0).code;
-    const bool separator = code == '-' || code == '(' || code == '{' || code == '[' || code == '<' || is_space(code);
-    out += begins ? upper(c.str()) : lower(c.str());
-    begins = separator;
-  }
-  return like(text, std::move(out));
-}
-
-Value with_method(Runtime& r, const Value& v, const char* name) { return r.call(method_of(soft_text(v), name), {}); }
 
 JsonStyle json_style(const Bound& b) {
   JsonStyle style;
@@ -404,65 +294,76 @@ Value tojson(Runtime&, const Value& v, const Arguments& a) {
   return Value::text(to_json(v, json_style(Bound("tojson", a, {"ensure_ascii", "indent", "separators", "sort_keys"}))));
 }
 
+bool is_size(std::size_t n, const Value& size) { return size.is_number() && static_cast<double>(n) == size.number(); }
+
 Value batch(Runtime&, const Value& v, const Arguments& a) {
   const Bound b("batch", a, {"linecount", "fill_with"});
-  b.need(0);
-  const std::int64_t size = b.integer(0, 1);
-  if (size < 1 || size > kMaxRange) fail("batch needs a positive number");
-  std::vector<Value> out, row;
-  for (Value& item : elements(v)) {
-    if (static_cast<std::int64_t>(row.size()) == size) out.push_back(Value::list(std::exchange(row, {})));
-    row.push_back(std::move(item));
+  const Value size = b.need(0), fill = b.get(1);
+  return Generator::make(v, [value = v, size, fill, row = std::vector<Value>(), cursor = std::optional<Cursor>(), ended = false](Value& out) mutable {
+    if (ended) return false;
+    if (!cursor) cursor.emplace(value);
+    for (Value item; cursor->next(item);) {
+      const bool full = is_size(row.size(), size);
+      if (full) out = Value::list(std::exchange(row, {}));
+      row.push_back(std::move(item));
+      if (full) return true;
+    }
+    ended = true;
+    if (row.empty()) return false;
+    if (!fill.is_none()) {
+      if (!size.is_number()) fail("batch needs a number");
+      const double missing = size.number() - static_cast<double>(row.size());
+      if (missing > 0 && !size.is_integer()) fail("batch needs an integer");
+      if (missing > static_cast<double>(kMaxRange)) fail("a batch is too long");
+      for (double i = 0; i < missing; ++i) row.push_back(fill);
+    }
+    out = Value::list(std::move(row));
+    return true;
+  });
+}
+
+std::vector<Value> sliced(const Value& v, const Value& count, const Value& fill) {
+  if (!count.is_integer()) fail("slice needs an integer");
+  if (count.integer() > kMaxRange) fail("too many slices");
+  if (count.integer() == 0) fail("integer division or modulo by zero");
+  const auto items = elements(v);
+  std::vector<Value> out;
+  if (count.integer() < 0) return out;
+  const auto slices = static_cast<std::size_t>(count.integer());
+  const std::size_t each = items.size() / slices, longer = items.size() % slices;
+  for (std::size_t i = 0, at = 0; i < slices; ++i) {
+    const std::size_t size = each + (i < longer ? 1 : 0);
+    std::vector<Value> row(items.begin() + static_cast<std::ptrdiff_t>(at), items.begin() + static_cast<std::ptrdiff_t>(at + size));
+    at += size;
+    if (!fill.is_none() && i >= longer) row.push_back(fill);
+    out.push_back(Value::list(std::move(row)));
   }
-  while (!row.empty() && b.has(1) && !b.get(1).is_none() && static_cast<std::int64_t>(row.size()) < size) row.push_back(b.get(1));
-  if (!row.empty()) out.push_back(Value::list(std::move(row)));
-  return Iterator::generator(std::move(out));
+  return out;
 }
 
 Value slice(Runtime&, const Value& v, const Arguments& a) {
   const Bound b("slice", a, {"slices", "fill_with"});
-  b.need(0);
-  const auto items = elements(v);
-  const std::int64_t n = b.integer(0, 1);
-  if (n < 1 || n > kMaxRange) fail("slice needs a positive number");
-  const auto slices = static_cast<std::size_t>(n);
-  const std::size_t each = items.size() / slices, longer = items.size() % slices;
-  std::vector<Value> out;
-  std::size_t at = 0;
-  for (std::size_t i = 0; i < slices; ++i) {
-    const std::size_t size = each + (i < longer ? 1 : 0);
-    std::vector<Value> row(items.begin() + static_cast<std::ptrdiff_t>(at), items.begin() + static_cast<std::ptrdiff_t>(at + size));
-    at += size;
-    if (b.has(1) && !b.get(1).is_none() && i >= longer) row.push_back(b.get(1));
-    out.push_back(Value::list(std::move(row)));
-  }
-  return Iterator::generator(std::move(out));
+  const Value count = b.need(0), fill = b.get(1);
+  return Generator::make(v, [value = v, count, fill, rows = std::optional<std::vector<Value>>(), at = std::size_t{0}](Value& out) mutable {
+    if (!rows) rows = sliced(value, count, fill);
+    if (at == rows->size()) return false;
+    out = (*rows)[at++];
+    return true;
+  });
 }
 
-Value truncate(Runtime&, const Value& v, const Arguments& a) {
-  const Bound b("truncate", a, {"length", "killwords", "end", "leeway"});
-  const auto characters = elements(soft_text(v));
-  const std::int64_t length = b.integer(0, 255), leeway = b.has(3) && !b.get(3).is_none() ? b.integer(3, 5) : 5;
-  const std::string end = b.text(2, "...");
-  const auto n = static_cast<std::int64_t>(characters.size()), marks = static_cast<std::int64_t>(count_characters(end));
-  if (length < marks) fail(fmt::format("expected length >= {}, got {}", marks, length));
-  if (leeway < 0) fail("expected leeway >= 0");
+Value xmlattr(Runtime&, const Value& v, const Arguments& a) {
+  const Bound b("xmlattr", a, {"autospace"});
+  if (!v.is<Dict>()) fail(fmt::format("xmlattr needs a mapping, not {}", type_name(v)));
   std::string out;
-  if (n <= length + leeway) return soft_text(v);
-  for (std::int64_t i = 0; i < length - marks; ++i) out += characters[static_cast<std::size_t>(i)].str();
-  if (!b.flag(1, false)) out = out.substr(0, out.rfind(' '));
-  return like(v, out + end);
-}
-
-Value urlencode(Runtime&, const Value& v, const Arguments& a) {
-  Bound("urlencode", a, {});
-  std::string out;
-  for (const char c : to_text(v)) {
-    const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 || std::string_view("_.-~/").find(c) != std::string_view::npos;
-    if (plain) out += c;
-    else out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  for (const auto& [key, value] : v.as<Dict>()->items) {
+    if (value.is_none() || value.is_undefined()) continue;
+    if (!key.is_text()) fail("the name of an attribute is not a text");
+    if (key.str().find_first_of(" \t\n\r\f\v/>=") != std::string::npos) fail(fmt::format("invalid character in attribute name: '{}'", key.str()));
+    if (!out.empty()) out += ' ';
+    out += escape_html(key.str()) + "=\"" + (value.is_text() && value.as<Text>().safe ? value.str() : escape_html(to_text(value))) + '"';
   }
-  return Value::text(std::move(out));
+  return Value::text((b.flag(0, true) && !out.empty() ? " " : "") + out);
 }
 
 Value attr(Runtime& r, const Value& v, const Arguments& a) {
@@ -471,47 +372,16 @@ Value attr(Runtime& r, const Value& v, const Arguments& a) {
   return v.is<ObjectRef>() ? r.member(v, name) : method_of(v, name);
 }
 
-Value wordcount(Runtime&, const Value& v, const Arguments& a) {
-  Bound("wordcount", a, {});
-  std::int64_t n = 0;
-  bool inside = false;
-  for (const Value& c : elements(soft_text(v))) {
-    const bool word = is_word(decode_utf8(c.str(), 0).code);
-    n += word && !inside;
-    inside = word;
-  }
-  return Value(n);
-}
+}  // namespace
 
-Value escape(const Value& v, bool always) {
-  if (!always && v.is_text() && v.as<Text>().safe) return v;
-  return Value::text(escape_html(to_text(v)), true);
-}
-
-const std::map<std::string, Filter>& filters() {
-  static const std::map<std::string, Filter> kFilters = {
-      {"abs", abs_filter}, {"attr", attr}, {"batch", batch}, {"default", default_filter}, {"d", default_filter}, {"dictsort", dictsort},
-      {"first", first}, {"float", float_filter}, {"groupby", groupby}, {"indent", indent}, {"int", int_filter}, {"items", items_filter},
-      {"join", join}, {"last", last}, {"map", map}, {"replace", replace}, {"reverse", reverse}, {"round", round_filter}, {"slice", slice},
-      {"sort", sort}, {"sum", sum}, {"title", title}, {"tojson", tojson}, {"trim", trim}, {"truncate", truncate}, {"unique", unique},
-      {"urlencode", urlencode}, {"wordcount", wordcount},
-      {"capitalize", [](Runtime& r, const Value& v, const Arguments& a) { Bound("capitalize", a, {}); return with_method(r, v, "capitalize"); }},
-      {"upper", [](Runtime& r, const Value& v, const Arguments& a) { Bound("upper", a, {}); return with_method(r, v, "upper"); }},
-      {"lower", [](Runtime& r, const Value& v, const Arguments& a) { Bound("lower", a, {}); return with_method(r, v, "lower"); }},
-      {"center", [](Runtime& r, const Value& v, const Arguments& a) {
-         Arguments width;
-         width.positional.push_back(Bound("center", a, {"width"}).get(0, Value(std::int64_t{80})));
-         return r.call(method_of(soft_text(v), "center"), width);
-       }},
+const FilterTable& sequence_filters() {
+  static const FilterTable kFilters = {
+      {"attr", attr}, {"batch", batch}, {"default", default_filter}, {"d", default_filter}, {"dictsort", dictsort}, {"first", first}, {"groupby", groupby},
+      {"items", items_filter}, {"join", join}, {"last", last}, {"map", map}, {"reverse", reverse}, {"slice", slice}, {"sort", sort}, {"sum", sum},
+      {"tojson", tojson}, {"unique", unique}, {"xmlattr", xmlattr},
       {"count", [](Runtime&, const Value& v, const Arguments& a) { Bound("count", a, {}); return Value(length_of(v)); }},
       {"length", [](Runtime&, const Value& v, const Arguments& a) { Bound("length", a, {}); return Value(length_of(v)); }},
       {"list", [](Runtime&, const Value& v, const Arguments& a) { Bound("list", a, {}); return Value::list(elements(v)); }},
-      {"string", [](Runtime&, const Value& v, const Arguments& a) { Bound("string", a, {}); return soft_text(v); }},
-      {"safe", [](Runtime&, const Value& v, const Arguments& a) { Bound("safe", a, {}); return Value::text(to_text(v), true); }},
-      {"escape", [](Runtime&, const Value& v, const Arguments& a) { Bound("escape", a, {}); return escape(v, false); }},
-      {"e", [](Runtime&, const Value& v, const Arguments& a) { Bound("e", a, {}); return escape(v, false); }},
-      {"forceescape", [](Runtime&, const Value& v, const Arguments& a) { Bound("forceescape", a, {}); return escape(v, true); }},
-      {"format", [](Runtime&, const Value& v, const Arguments& a) { return like(v, printf_text(to_text(v), a)); }},
       {"min", [](Runtime& r, const Value& v, const Arguments& a) { return extreme(r, v, a, -1); }},
       {"max", [](Runtime& r, const Value& v, const Arguments& a) { return extreme(r, v, a, 1); }},
       {"select", [](Runtime& r, const Value& v, const Arguments& a) { return choose(r, v, a, false, true); }},
@@ -519,6 +389,19 @@ const std::map<std::string, Filter>& filters() {
       {"selectattr", [](Runtime& r, const Value& v, const Arguments& a) { return choose(r, v, a, true, true); }},
       {"rejectattr", [](Runtime& r, const Value& v, const Arguments& a) { return choose(r, v, a, true, false); }},
   };
+  return kFilters;
+}
+
+namespace {
+
+// Jinja2's filters pprint, random and urlize are left out: no chat template has a use for them.
+const FilterTable& filters() {
+  static const FilterTable kFilters = [] {
+    FilterTable all = sequence_filters();
+    all.insert(text_filters().begin(), text_filters().end());
+    all.insert(number_filters().begin(), number_filters().end());
+    return all;
+  }();
   return kFilters;
 }
 

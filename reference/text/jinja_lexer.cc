@@ -144,11 +144,11 @@ class Lexer {
     if (source_.compare(i, 3, "raw") != 0) return false;
     i += 3;
     spaces();
-    char sign = ' ';
-    if (i < source_.size() && (source_[i] == '-' || source_[i] == '+')) sign = source_[i++];
+    const bool minus = i < source_.size() && source_[i] == '-';
+    i += minus;
     if (source_.compare(i, 2, "%}") != 0) return false;
     advance(i + 2 - at_);
-    after_block(sign);
+    if (minus) skip_space();  // trim_blocks does not reach into raw text
     raw_body();
     return true;
   }

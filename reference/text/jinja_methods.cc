@@ -4,11 +4,13 @@
 #include <utf8proc.h>
 
 #include <algorithm>
-#include <array>
+#include <bit>
+#include <cmath>
 #include <map>
 #include <set>
 
 #include "base/check.h"
+#include "reference/text/jinja_iterate.h"
 #include "reference/text/jinja_run.h"
 #include "reference/text/utf8.h"
 
@@ -18,66 +20,15 @@ namespace {
 constexpr std::size_t kMaxWidth = std::size_t{1} << 20;  // of padded texts
 
 bool python_space(char32_t c) { return is_space(c) || (c >= 0x1C && c <= 0x1F); }
-char32_t upper_code(char32_t c) { return static_cast<char32_t>(utf8proc_toupper(static_cast<utf8proc_int32_t>(c))); }
-char32_t lower_code(char32_t c) { return static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c))); }
-bool is_upper(char32_t c) { return utf8proc_category(static_cast<utf8proc_int32_t>(c)) == UTF8PROC_CATEGORY_LU; }
-bool is_lower(char32_t c) { return utf8proc_category(static_cast<utf8proc_int32_t>(c)) == UTF8PROC_CATEGORY_LL; }
-bool is_title(char32_t c) { return utf8proc_category(static_cast<utf8proc_int32_t>(c)) == UTF8PROC_CATEGORY_LT; }
 bool is_letter(char32_t c) {
   const auto k = utf8proc_category(static_cast<utf8proc_int32_t>(c));
   return k >= UTF8PROC_CATEGORY_LU && k <= UTF8PROC_CATEGORY_LO;
 }
 bool is_digit(char32_t c) { return utf8proc_category(static_cast<utf8proc_int32_t>(c)) == UTF8PROC_CATEGORY_ND; }
 
-std::u32string codes(const std::string& text) {
-  std::u32string out;
-  for (std::size_t at = 0; at < text.size();) {
-    const Utf8Char c = decode_utf8(text, at);
-    out += c.code;
-    at += c.bytes;
-  }
-  return out;
-}
-
 std::string from_codes(const std::u32string& text) {
   std::string out;
   for (const char32_t c : text) append_utf8(out, c);
-  return out;
-}
-
-// Upper case in full where Unicode's mapping has two letters and the text may hold them.
-void append_upper(std::string& out, char32_t c) {
-  static const std::map<char32_t, const char*> kLong = {{0xDF, "SS"},    {0x149, "\u02BCN"}, {0xFB00, "FF"}, {0xFB01, "FI"},
-                                                        {0xFB02, "FL"},  {0xFB03, "FFI"},    {0xFB04, "FFL"}, {0xFB05, "ST"}, {0xFB06, "ST"}};
-  const auto it = kLong.find(c);
-  if (it != kLong.end()) out += it->second;
-  else append_utf8(out, upper_code(c));
-}
-
-// Words begin where a cased letter follows none (Python's str.title).
-std::string title_text(const std::string& text) {
-  std::string out;
-  bool inside = false;
-  for (const char32_t c : codes(text)) {
-    if (inside) append_utf8(out, lower_code(c));
-    else append_upper(out, c);
-    inside = is_upper(c) || is_lower(c) || is_title(c);
-  }
-  return out;
-}
-
-std::string capitalized(const std::string& text) {
-  if (text.empty()) return text;
-  const std::size_t first = decode_utf8(text, 0).bytes;
-  return upper(text.substr(0, first)) + lower(text.substr(first));
-}
-
-std::string swapped(const std::string& text) {
-  std::string out;
-  for (const char32_t c : codes(text)) {
-    if (is_upper(c)) append_utf8(out, lower_code(c));
-    else append_upper(out, c);
-  }
   return out;
 }
 
@@ -155,23 +106,35 @@ Value texts(const std::vector<std::string>& parts) {
   return Value::list(std::move(out));
 }
 
+struct Bounds {
+  std::int64_t from, to;
+};
+
+// Arguments 1 and 2 as Python's start and end, in characters.
+Bounds bounds(const std::string& text, const Bound& bound) {
+  const auto n = static_cast<std::int64_t>(count_characters(text));
+  const auto place = [&](std::size_t i, std::int64_t absent) {
+    std::int64_t v = bound.has(i) && !bound.get(i).is_none() ? bound.integer(i, 0) : absent;
+    if (v < 0) v = std::max<std::int64_t>(v + n, 0);
+    return v;
+  };
+  return {place(1, 0), std::min(place(2, n), n)};
+}
+
+// The part of the text between them; nothing where the start lies behind the end, in which even "" is not found.
+std::optional<std::string> window(const std::string& text, const Bound& bound) {
+  const Bounds b = bounds(text, bound);
+  if (b.from > b.to) return std::nullopt;
+  if (!bound.has(1) && !bound.has(2)) return text;
+  return from_codes(codes(text).substr(static_cast<std::size_t>(b.from), static_cast<std::size_t>(b.to - b.from)));
+}
+
 // s.startswith("a"), s.startswith(("a", "b")), with start and end as Python has them.
 bool edge_matches(const std::string& whole, const Bound& bound, bool start) {
-  std::string text = whole;
-  if (bound.has(1) || bound.has(2)) {
-    const std::u32string all = codes(whole);
-    const auto n = static_cast<std::int64_t>(all.size());
-    const auto place = [&](std::size_t i, std::int64_t absent) {
-      std::int64_t v = bound.has(i) && !bound.get(i).is_none() ? bound.integer(i, 0) : absent;
-      if (v < 0) v += n;
-      return std::clamp<std::int64_t>(v, 0, n);
-    };
-    const std::int64_t a = place(1, 0), b = place(2, n);
-    text = a <= b ? from_codes(all.substr(static_cast<std::size_t>(a), static_cast<std::size_t>(b - a))) : "";
-  }
+  const auto text = window(whole, bound);
   const auto one = [&](const Value& v) {
     if (!v.is_text()) fail(fmt::format("{} needs a text or a tuple of texts, not {}", start ? "startswith" : "endswith", type_name(v)));
-    return start ? text.starts_with(v.str()) : text.ends_with(v.str());
+    return text && (start ? text->starts_with(v.str()) : text->ends_with(v.str()));
   };
   const Value& what = bound.need(0);
   if (!what.is<List>() || !what.as<List>()->tuple) return one(what);
@@ -181,19 +144,12 @@ bool edge_matches(const std::string& whole, const Bound& bound, bool start) {
 
 // Position in characters of `needle`, -1: none.
 std::int64_t find_text(const std::string& text, const Bound& bound, bool from_right) {
-  const std::string needle = bound.text(0, "");
-  const auto n = static_cast<std::int64_t>(count_characters(text));
-  const auto place = [&](std::size_t i, std::int64_t absent) {
-    std::int64_t v = bound.has(i) && !bound.get(i).is_none() ? bound.integer(i, 0) : absent;
-    if (v < 0) v += n;
-    return std::clamp<std::int64_t>(v, 0, n);
-  };
-  const std::int64_t a = place(1, 0), b = place(2, n);
-  if (a > b) return -1;
-  const std::u32string window = codes(text).substr(static_cast<std::size_t>(a), static_cast<std::size_t>(b - a));
-  const std::u32string what = codes(needle);
-  const std::size_t hit = from_right ? window.rfind(what) : window.find(what);
-  return hit == std::u32string::npos ? -1 : static_cast<std::int64_t>(hit) + a;
+  const std::u32string what = codes(bound.text(0, ""));
+  const auto part = window(text, bound);
+  if (!part) return -1;
+  const std::u32string all = codes(*part);
+  const std::size_t hit = from_right ? all.rfind(what) : all.find(what);
+  return hit == std::u32string::npos ? -1 : static_cast<std::int64_t>(hit) + bounds(text, bound).from;
 }
 
 std::int64_t count_text(const std::string& text, const std::string& needle) {
@@ -252,38 +208,18 @@ std::string expanded_tabs(const std::string& text, std::int64_t size) {
   return out;
 }
 
-// str.format with {}, {0}, {name} and no conversion or format specification.
-std::string brace_format(const std::string& format, const Arguments& arguments) {
+std::string translated(const std::string& text, const Value& table) {
+  if (!table.is<Dict>()) fail(fmt::format("translate needs a mapping, not {}", type_name(table)));
   std::string out;
-  std::size_t next = 0;
-  for (std::size_t i = 0; i < format.size(); ++i) {
-    const char c = format[i];
-    if ((c == '{' || c == '}') && i + 1 < format.size() && format[i + 1] == c) {
-      out += c;
-      ++i;
-      continue;
-    }
-    if (c == '}') fail("single '}' encountered in format string");
-    if (c != '{') {
-      out += c;
-      continue;
-    }
-    const std::size_t close = format.find('}', i);
-    if (close == std::string::npos) fail("expected '}' before end of string");
-    const std::string field = format.substr(i + 1, close - i - 1);
-    if (field.find_first_of(":!.[{") != std::string::npos) fail("this form of str.format is not supported");
-    const bool number = !field.empty() && field.find_first_not_of("0123456789") == std::string::npos && field.size() < 9;
-    if (field.empty() || number) {
-      const std::size_t index = number ? std::stoul(field) : next++;
-      if (index >= arguments.positional.size()) fail("replacement index out of range for positional args");
-      out += to_text(arguments.positional[index]);
-    } else {
-      const auto it = std::find_if(arguments.named.begin(), arguments.named.end(), [&](const auto& kv) { return kv.first == field; });
-      if (it == arguments.named.end()) fail(fmt::format("str.format misses '{}'", field));
-      out += to_text(it->second);
-    }
-    charge_bytes(out.size() - std::min(out.size(), i));
-    i = close;
+  for (const char32_t c : codes(text)) {
+    const Value* to = table.as<Dict>()->find(Value(static_cast<std::int64_t>(c)));
+    if (to && to->is_none()) continue;
+    const std::size_t before = out.size();
+    if (to && to->is_text()) out += to->str();
+    else if (to && to->is_integer() && to->integer() >= 0 && to->integer() < 0xD800) append_utf8(out, static_cast<char32_t>(to->integer()));
+    else if (to) fail("translate needs characters, texts or none in its mapping");
+    else append_utf8(out, c);
+    charge_bytes(out.size() - before);
   }
   return out;
 }
@@ -324,7 +260,7 @@ const std::map<std::string, TextMethod>& text_methods() {
   static const std::map<std::string, TextMethod> kMethods = {
       {"upper", [](const std::string& t, const Arguments& a) { no_arguments("upper", a); return Value::text(upper(t)); }},
       {"lower", [](const std::string& t, const Arguments& a) { no_arguments("lower", a); return Value::text(lower(t)); }},
-      {"casefold", [](const std::string& t, const Arguments& a) { no_arguments("casefold", a); return Value::text(lower(t)); }},
+      {"casefold", [](const std::string& t, const Arguments& a) { no_arguments("casefold", a); return Value::text(casefolded(t)); }},
       {"title", [](const std::string& t, const Arguments& a) { no_arguments("title", a); return Value::text(title_text(t)); }},
       {"capitalize", [](const std::string& t, const Arguments& a) { no_arguments("capitalize", a); return Value::text(capitalized(t)); }},
       {"swapcase", [](const std::string& t, const Arguments& a) { no_arguments("swapcase", a); return Value::text(swapped(t)); }},
@@ -334,8 +270,7 @@ const std::map<std::string, TextMethod>& text_methods() {
       {"split", [](const std::string& t, const Arguments& a) { return split_method(t, a, false); }},
       {"rsplit", [](const std::string& t, const Arguments& a) { return split_method(t, a, true); }},
       {"splitlines", [](const std::string& t, const Arguments& a) {
-         if (Bound("splitlines", a, {"keepends"}).flag(0, false)) fail("splitlines(keepends=True) is not supported");
-         return texts(split_lines(t));
+         return texts(split_lines(t, Bound("splitlines", a, {"keepends"}).flag(0, false)));
        }},
       {"replace", [](const std::string& t, const Arguments& a) {
          const Bound b("replace", a, {"old", "new", "count"});
@@ -349,9 +284,10 @@ const std::map<std::string, TextMethod>& text_methods() {
       {"index", [](const std::string& t, const Arguments& a) { return find_method(t, a, false, true); }},
       {"rindex", [](const std::string& t, const Arguments& a) { return find_method(t, a, true, true); }},
       {"count", [](const std::string& t, const Arguments& a) {
-         const Bound b("count", a, {"sub"});
+         const Bound b("count", a, {"sub", "start", "end"});
          b.need(0);
-         return Value(count_text(t, b.text(0, "")));
+         const auto part = window(t, b);
+         return Value(part ? count_text(*part, b.text(0, "")) : 0);
        }},
       {"join", [](const std::string& t, const Arguments& a) {
          std::vector<std::string> parts;
@@ -372,6 +308,11 @@ const std::map<std::string, TextMethod>& text_methods() {
       {"isspace", [](const std::string& t, const Arguments& a) { no_arguments("isspace", a); return Value(all_of(t, python_space)); }},
       {"isupper", [](const std::string& t, const Arguments& a) { no_arguments("isupper", a); return Value(all_cased(t, true)); }},
       {"islower", [](const std::string& t, const Arguments& a) { no_arguments("islower", a); return Value(all_cased(t, false)); }},
+      {"istitle", [](const std::string& t, const Arguments& a) { no_arguments("istitle", a); return Value(titled(t)); }},
+      {"isascii", [](const std::string& t, const Arguments& a) { no_arguments("isascii", a); return Value(std::all_of(t.begin(), t.end(), [](char c) { return (static_cast<unsigned char>(c) & 0x80U) == 0; })); }},
+      {"isprintable", [](const std::string& t, const Arguments& a) { no_arguments("isprintable", a); return Value(t.empty() || all_of(t, printable)); }},
+      {"isidentifier", [](const std::string& t, const Arguments& a) { no_arguments("isidentifier", a); return Value(all_of(t, is_word) && !is_numeric(decode_utf8(t, 0).code)); }},
+      {"translate", [](const std::string& t, const Arguments& a) { return Value::text(translated(t, Bound("translate", a, {"table"}).need(0))); }},
       {"zfill", [](const std::string& t, const Arguments& a) {
          const Bound b("zfill", a, {"width"});
          b.need(0);
@@ -391,7 +332,6 @@ const std::map<std::string, TextMethod>& text_methods() {
          return Value::text(t.ends_with(p) ? t.substr(0, t.size() - p.size()) : t);
        }},
       {"expandtabs", [](const std::string& t, const Arguments& a) { return Value::text(expanded_tabs(t, Bound("expandtabs", a, {"tabsize"}).integer(0, 8))); }},
-      {"format", [](const std::string& t, const Arguments& a) { return Value::text(brace_format(t, a)); }},
   };
   return kMethods;
 }
@@ -409,7 +349,7 @@ Value dict_method(const DictData& dict, const std::string& name, const Arguments
     if (name == "items") out.push_back(Value::list({key, value}, true));
     else out.push_back(name == "keys" ? key : value);
   }
-  return Iterator::view("dict_" + name, std::move(out));
+  return Value(ObjectRef(std::make_shared<View>("dict_" + name, std::move(out))));
 }
 
 Value list_method(const ListData& list, const std::string& name, const Arguments& given) {
@@ -417,9 +357,18 @@ Value list_method(const ListData& list, const std::string& name, const Arguments
     Bound("copy", given, {});
     return Value::list(list.items);
   }
-  const Value& wanted = Bound(name.c_str(), given, {"value"}).need(0);
+  if (!given.named.empty()) fail(fmt::format("{}() takes no keyword arguments", name));
+  const Bound bound = name == "index" ? Bound("index", given, {"value", "start", "stop"}) : Bound("count", given, {"value"});
+  const Value& wanted = bound.need(0);
+  const auto size = static_cast<std::int64_t>(list.items.size());
+  const auto place = [&](std::size_t i, std::int64_t absent) {
+    const std::int64_t v = bound.has(i) ? bound.integer(i, 0) : absent;
+    return static_cast<std::size_t>(std::clamp<std::int64_t>(v < 0 ? v + size : v, 0, size));
+  };
+  const bool index = name == "index";
+  const std::size_t from = index ? place(1, 0) : 0, to = index ? place(2, size) : list.items.size();
   std::int64_t n = 0;
-  for (std::size_t i = 0; i < list.items.size(); ++i) {
+  for (std::size_t i = from; i < to; ++i) {
     if (!equal(list.items[i], wanted)) continue;
     if (name == "index") return Value(static_cast<std::int64_t>(i));
     ++n;
@@ -428,18 +377,30 @@ Value list_method(const ListData& list, const std::string& name, const Arguments
   return Value(n);
 }
 
+Value number_method(const Value& number, const std::string& name, const Arguments& given) {
+  no_arguments(name.c_str(), given);
+  if (name == "conjugate") return number.is<double>() ? number : Value(number.integer());
+  if (name == "is_integer") return Value(std::isfinite(number.number()) && std::floor(number.number()) == number.number());
+  ASSAY_CHECK(name == "bit_length");
+  const auto size = number.integer() < 0 ? ~static_cast<std::uint64_t>(number.integer()) + 1 : static_cast<std::uint64_t>(number.integer());
+  return Value(static_cast<std::int64_t>(std::bit_width(size)));
+}
+
 struct Method : Object {
-  Method(Value of, std::string called) : self(std::move(of)), name(std::move(called)) {}
+  Method(Value of, std::string called) : self(std::move(of)), name(std::move(called)), deepest(deeper_than(self)) {}
   Value self;
   std::string name;
+  int deepest;
   std::string type_name() const override { return "method"; }
+  int depth() const override { return deepest; }
   bool callable() const override { return true; }
   Value call(Runtime& runtime, const Arguments& given) override {
     runtime.step();
     if (self.is<Dict>()) return dict_method(*self.as<Dict>(), name, given);
     if (self.is<List>()) return list_method(*self.as<List>(), name, given);
-    if (self.is<double>()) return Value(self.as<double>() == static_cast<double>(static_cast<std::int64_t>(self.as<double>())));
-    static const std::set<std::string> kNamed = {"split", "rsplit", "splitlines", "expandtabs", "format"};
+    if (self.is_number()) return number_method(self, name, given);
+    if (name == "format") return Value::text(brace_format(runtime, self.str(), given), self.as<Text>().safe);
+    static const std::set<std::string> kNamed = {"split", "rsplit", "splitlines", "expandtabs"};
     if (!given.named.empty() && !kNamed.contains(name)) fail(fmt::format("str.{}() takes no keyword arguments", name));
     charge_bytes(self.str().size() * 4);
     Value out = text_methods().at(name)(self.str(), given);
@@ -450,50 +411,29 @@ struct Method : Object {
 
 const std::set<std::string>& names_of(const Value& of, bool forbidden) {
   static const std::set<std::string> kNone, kDict = {"get", "items", "keys", "values", "copy"}, kList = {"index", "count", "copy"},
-                                            kTuple = {"index", "count"}, kFloat = {"is_integer"},
+                                            kTuple = {"index", "count"}, kFloat = {"is_integer", "conjugate"}, kInteger = {"bit_length", "conjugate"},
                                             kDictForbidden = {"clear", "pop", "popitem", "setdefault", "update"},
                                             kListForbidden = {"append", "clear", "pop", "reverse", "insert", "sort", "extend", "remove"};
   if (of.is<Dict>()) return forbidden ? kDictForbidden : kDict;
   if (of.is<List>() && of.as<List>()->tuple) return forbidden ? kNone : kTuple;
   if (of.is<List>()) return forbidden ? kListForbidden : kList;
-  return of.is<double>() && !forbidden ? kFloat : kNone;
+  if (forbidden || !of.is_number()) return kNone;
+  return of.is<double>() ? kFloat : kInteger;
 }
 
 }  // namespace
 
 Value method_of(const Value& of, const std::string& name) {
-  const bool known = of.is_text() ? text_methods().contains(name) : names_of(of, false).contains(name);
+  if (of.is_number() && name == "real") return of.is<double>() ? of : Value(of.integer());
+  if (of.is_number() && name == "imag") return of.is<double>() ? Value(0.0) : Value(std::int64_t{0});
+  if (of.is_integer() && name == "numerator") return Value(of.integer());
+  if (of.is_integer() && name == "denominator") return Value(std::int64_t{1});
+  const bool known = of.is_text() ? name == "format" || text_methods().contains(name) : names_of(of, false).contains(name);
   if (known) return Value(ObjectRef(std::make_shared<Method>(of, name)));
   if (names_of(of, true).contains(name) || name.starts_with("__")) {
-    return Value::undefined(fmt::format("access to attribute '{}' of '{}' object is unsafe", name, type_name(of)), true);
+    return Value::undefined(fmt::format("access to attribute '{}' of '{}' object is unsafe", name, type_name(of)));
   }
   return Value::undefined(fmt::format("'{} object' has no attribute '{}'", type_name(of), name));
-}
-
-std::string upper(const std::string& text) {
-  std::string out;
-  for (const char32_t c : codes(text)) append_upper(out, c);
-  return out;
-}
-
-std::string lower(const std::string& text) {
-  const std::u32string all = codes(text);
-  std::string out;
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    const bool ends = all[i] == 0x3A3 && i > 0 && is_letter(all[i - 1]) && (i + 1 == all.size() || !is_letter(all[i + 1]));
-    if (all[i] == 0x130) out += "i\u0307";
-    else append_utf8(out, ends ? 0x3C2 : lower_code(all[i]));  // a sigma that ends a word
-  }
-  return out;
-}
-
-bool all_cased(const std::string& text, bool upper_case) {
-  bool cased = false;
-  for (const char32_t c : codes(text)) {
-    if (upper_case ? is_lower(c) || is_title(c) : is_upper(c) || is_title(c)) return false;
-    cased |= upper_case ? is_upper(c) : is_lower(c);
-  }
-  return cased;
 }
 
 std::string strip(const std::string& text, const std::string* characters, bool left, bool right) {
@@ -544,7 +484,7 @@ Value repeat_text(const Value& text, std::int64_t times) {
   return Value::text(std::move(out), text.as<Text>().safe);
 }
 
-std::vector<std::string> split_lines(const std::string& text) {
+std::vector<std::string> split_lines(const std::string& text, bool keep_ends) {
   std::vector<std::string> out;
   std::size_t begin = 0;
   for (std::size_t at = 0; at < text.size();) {
@@ -552,8 +492,8 @@ std::vector<std::string> split_lines(const std::string& text) {
     const bool ends = (c.code >= 0x0A && c.code <= 0x0D) || (c.code >= 0x1C && c.code <= 0x1E) || c.code == 0x85 || c.code == 0x2028 || c.code == 0x2029;
     std::size_t next = at + c.bytes;
     if (ends) {
-      out.push_back(text.substr(begin, at - begin));
       if (c.code == '\r' && next < text.size() && text[next] == '\n') ++next;
+      out.push_back(text.substr(begin, (keep_ends ? next : at) - begin));
       begin = next;
     }
     at = next;

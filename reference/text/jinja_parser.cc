@@ -414,6 +414,8 @@ class Parser {
     return e;
   }
   std::string target_name() {
+    static const std::set<std::string, std::less<>> kConstants = {"true", "false", "none", "True", "False", "None"};
+    if (now().kind == Lexeme::kName && kConstants.contains(now().text)) refuse(fmt::format("'{}' cannot be assigned to", now().text));
     return expect_name();
   }
 
@@ -602,7 +604,9 @@ class Parser {
   }
   std::unique_ptr<Stmt> scope(std::string_view end) {
     auto s = make_stmt(Stmt::Kind::kScope);
+    const int outer = std::exchange(loops_, 0);  // Jinja2 makes a function of it
     s->body = block(end);
+    loops_ = outer;
     return s;
   }
   std::unique_ptr<Stmt> named_block() {
@@ -610,6 +614,8 @@ class Parser {
     skip_name("scoped");
     skip_name("required");
     auto s = scope("endblock");
+    s->kind = Stmt::Kind::kBlock;
+    s->text = name;
     skip_name(name);
     return s;
   }
@@ -621,6 +627,10 @@ class Parser {
 
 }  // namespace
 
-Body parse(std::string_view source) { return Parser(lex(source)).run(); }
+Body parse(std::string_view source) {
+  Body body = Parser(lex(source)).run();
+  check(body);
+  return body;
+}
 
 }  // namespace assay::jinja

@@ -44,11 +44,11 @@ struct Signature {
 
 struct Stmt {
   enum class Kind : std::uint8_t {
-    kText, kPrint, kIf, kFor, kSet, kSetBlock, kMacro, kCallBlock, kFilterBlock, kWith, kScope, kBreak, kContinue
+    kText, kPrint, kIf, kFor, kSet, kSetBlock, kMacro, kCallBlock, kFilterBlock, kWith, kScope, kBlock, kBreak, kContinue
   };
   Kind kind = Kind::kText;
   int line = 1;
-  std::string text;              // text; a macro's name
+  std::string text;              // text; the name of a macro or block
   ExprRef target;                // for, set
   std::vector<ExprRef> values;   // printed values; condition; iterated; assigned; call; filter chain on null
   std::vector<ExprRef> targets;  // with
@@ -59,6 +59,7 @@ struct Stmt {
   Body body, otherwise;
 };
 
-Body parse(std::string_view source);  // throws Fault
+Body parse(std::string_view source);  // throws Fault, also what `check` refuses
+void check(const Body& body);         // jinja_check.cc
 
 }  // namespace assay::jinja

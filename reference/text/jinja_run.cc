@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "reference/text/jinja_iterate.h"
 #include "reference/text/utf8.h"
 
 namespace assay::jinja {
@@ -22,63 +23,22 @@ struct Macro : Object {
   std::string type_name() const override { return "Macro"; }
   bool callable() const override { return true; }
   Value call(Runtime& runtime, const Arguments& arguments) override { return runtime.call_macro(macro, scope, arguments); }
-  Value attribute(const std::string& name) override {
-    return name == "name" ? Value::text(macro.text) : Object::attribute(name);
-  }
+  Value attribute(const std::string& name) override;
+  std::string shown(int) override { return macro.kind == Stmt::Kind::kMacro ? "<Macro " + repr(Value::text(macro.text)) + ">" : "<Macro anonymous>"; }
   const Stmt& macro;
   FrameRef scope;
 };
 
-struct Loop : Object {
-  std::vector<Value> items;
-  std::size_t index = 0;
-  int depth = 0;
-  const Stmt* stmt = nullptr;
-  FrameRef scope;
-  std::optional<Value> last_changed;
-
-  std::string type_name() const override { return "LoopContext"; }
-  bool callable() const override { return stmt->recursive; }
-  Value call(Runtime& runtime, const Arguments& arguments) override {
-    if (!stmt->recursive) fail("a loop must be marked 'recursive' to be called");
-    return runtime.run_loop(*stmt, Bound("loop", arguments, {"iterable"}).need(0), scope, depth + 1);
-  }
-  std::int64_t length() const override { return static_cast<std::int64_t>(items.size()); }
-  Value attribute(const std::string& name) override;
-};
-
-struct LoopMethod : Object {
-  LoopMethod(std::shared_ptr<Loop> l, bool c) : loop(std::move(l)), cycle(c) {}
-  std::shared_ptr<Loop> loop;
-  bool cycle;
-  std::string type_name() const override { return "method"; }
-  bool callable() const override { return true; }
-  Value call(Runtime&, const Arguments& arguments) override {
-    if (cycle) {
-      if (arguments.positional.empty()) fail("no items for cycling given");
-      return arguments.positional[loop->index % arguments.positional.size()];
-    }
-    const Value now = Value::list(arguments.positional, true);
-    const bool changed = !loop->last_changed || !equal(*loop->last_changed, now);
-    loop->last_changed = now;
-    return Value(changed);
-  }
-};
-
-Value Loop::attribute(const std::string& name) {
-  const auto n = static_cast<std::int64_t>(items.size()), i = static_cast<std::int64_t>(index);
-  if (name == "index") return Value(i + 1);
-  if (name == "index0") return Value(i);
-  if (name == "revindex") return Value(n - i);
-  if (name == "revindex0") return Value(n - i - 1);
-  if (name == "first") return Value(i == 0);
-  if (name == "last") return Value(i + 1 == n);
-  if (name == "length") return Value(n);
-  if (name == "depth") return Value(std::int64_t{depth} + 1);
-  if (name == "depth0") return Value(std::int64_t{depth});
-  if (name == "previtem") return i > 0 ? items[index - 1] : Value::undefined("there is no previous item");
-  if (name == "nextitem") return i + 1 < n ? items[index + 1] : Value::undefined("there is no next item");
-  return Object::attribute(name);
+Value Macro::attribute(const std::string& name) {
+  const Signature& signature = macro.signature;
+  if (name == "name") return macro.kind == Stmt::Kind::kMacro ? Value::text(macro.text) : Value();
+  if (name == "catch_varargs") return Value(signature.uses_varargs);
+  if (name == "catch_kwargs") return Value(signature.uses_kwargs);
+  if (name == "caller") return Value(signature.uses_caller);
+  if (name != "arguments") return Object::attribute(name);
+  std::vector<Value> names;
+  for (const std::string& argument : signature.names) names.push_back(Value::text(argument));
+  return Value::list(std::move(names), true);
 }
 
 std::optional<std::int64_t> checked(const std::string& op, std::int64_t a, std::int64_t b) {
@@ -203,26 +163,16 @@ std::string Bound::text(std::size_t i, const std::string& otherwise) const {
   return values_[i]->str();
 }
 
-// Counts a step, and a level of the machine's stack while it lives.
-struct Runtime::Deeper {
-  explicit Deeper(Runtime& r) : runtime(r) {
-    runtime.step();
-    if (--runtime.budget_.depth < 0) {
-      ++runtime.budget_.depth;
-      fail("the template calls itself too deeply");
-    }
-  }
-  ~Deeper() { ++runtime.budget_.depth; }
-  Deeper(const Deeper&) = delete;
-  Deeper& operator=(const Deeper&) = delete;
-  Runtime& runtime;
-};
+Runtime::Deeper::Deeper(Runtime& r) : runtime(r) {
+  runtime.step();
+  if (--runtime.budget_.depth >= 0) return;
+  ++runtime.budget_.depth;
+  fail("the template calls itself too deeply");
+}
 
 Runtime::~Runtime() {
+  for (const auto& frame : frames_) frame->names.clear();
   for (const auto& space : spaces_) space->members.clear();
-  for (const auto& weak : frames_) {
-    if (const auto frame = weak.lock()) frame->names.clear();
-  }
 }
 
 void Runtime::step() {
@@ -239,7 +189,8 @@ std::string Runtime::render(const Body& body, const Value& context) {
   ASSAY_CHECK(context.is<Dict>());
   context_ = context;
   std::string out;
-  run(body, inner(nullptr), out);
+  root_ = inner(nullptr);
+  run(body, root_, out);
   return out;
 }
 
@@ -273,11 +224,12 @@ Runtime::Flow Runtime::run(const Stmt& s, const FrameRef& frame, std::string& ou
       case Stmt::Kind::kIf: return run_if(s, frame, out);
       case Stmt::Kind::kFor: run_for(s, eval(*s.values[0], frame), frame, 0, out); break;
       case Stmt::Kind::kSet: assign(*s.target, eval(*s.values[0], frame), frame); break;
-      case Stmt::Kind::kSetBlock: run_set_block(s, frame); break;
+      case Stmt::Kind::kSetBlock: return run_set_block(s, frame);
       case Stmt::Kind::kMacro: run_macro(s, frame); break;
       case Stmt::Kind::kCallBlock: run_call_block(s, frame, out); break;
-      case Stmt::Kind::kFilterBlock: print(filter_chain(*s.values[0], Value::text(captured(s.body, inner(frame))), frame), out); break;
-      case Stmt::Kind::kWith: run_with(s, frame, out); break;
+      case Stmt::Kind::kFilterBlock: return run_filter_block(s, frame, out);
+      case Stmt::Kind::kWith: return run_with(s, frame, out);
+      case Stmt::Kind::kBlock: return run(s.body, inner(root_), out);  // a block sees what stands at the top, not the loops around it
       case Stmt::Kind::kScope: return run(s.body, inner(frame), out);
       case Stmt::Kind::kBreak: return Flow::kBreak;
       case Stmt::Kind::kContinue: return Flow::kContinue;
@@ -296,52 +248,34 @@ Runtime::Flow Runtime::run_if(const Stmt& s, const FrameRef& frame, std::string&
   return run(s.otherwise, frame, out);
 }
 
-void Runtime::run_for(const Stmt& s, const Value& over, const FrameRef& frame, int depth, std::string& out) {
-  const auto loop = std::make_shared<Loop>();
-  loop->depth = depth;
-  loop->stmt = &s;
-  loop->scope = frame;
-  std::vector<Value> items = elements(over);
-  charge_bytes(items.size() * sizeof(Value));
-  for (Value& value : items) {
-    if (s.test) {
-      const FrameRef trial = inner(frame);
-      assign(*s.target, value, trial);
-      if (!truth(eval(*s.test, trial))) continue;
-    }
-    loop->items.push_back(std::move(value));
-  }
-  for (; loop->index < loop->items.size(); ++loop->index) {
-    const FrameRef body = inner(frame);
-    body->names["loop"] = Value(ObjectRef(loop));
-    assign(*s.target, loop->items[loop->index], body);
-    if (run(s.body, body, out) == Flow::kBreak) break;
-  }
-  if (loop->items.empty()) run(s.otherwise, inner(frame), out);
-  loop->scope.reset();
-}
-
-Value Runtime::run_loop(const Stmt& loop, const Value& over, const FrameRef& scope, int depth) {
-  const Deeper deeper(*this);
-  std::string out;
-  run_for(loop, over, scope, depth, out);
-  return Value::text(std::move(out));
-}
-
-std::string Runtime::captured(const Body& body, const FrameRef& frame) {
-  std::string out;
-  run(body, frame, out);
-  return out;
-}
-
-void Runtime::run_set_block(const Stmt& s, const FrameRef& frame) {
-  Value value = Value::text(captured(s.body, inner(frame)));
+Runtime::Flow Runtime::run_set_block(const Stmt& s, const FrameRef& frame) {
+  std::string text;
+  const Flow flow = run(s.body, inner(frame), text);
+  if (flow != Flow::kNormal) return flow;  // a break inside leaves the block before it assigns
+  Value value = Value::text(std::move(text));
   if (s.values[0]) value = filter_chain(*s.values[0], value, frame);
   assign(*s.target, value, frame);
+  return flow;
+}
+
+Runtime::Flow Runtime::run_filter_block(const Stmt& s, const FrameRef& frame, std::string& out) {
+  std::string text;
+  const Flow flow = run(s.body, inner(frame), text);
+  if (flow != Flow::kNormal) return flow;
+  const Value value = filter_chain(*s.values[0], Value::text(std::move(text)), frame);
+  if (!value.is_text()) fail(fmt::format("a filter block makes text, not {}", type_name(value)));
+  print(value, out);
+  return flow;
+}
+
+// Frames that a macro holds live until the end: chains of them would be taken down by recursion.
+void Runtime::keep(const FrameRef& frame) {
+  charge_bytes(512);
+  frames_.push_back(frame);
 }
 
 void Runtime::run_macro(const Stmt& s, const FrameRef& frame) {
-  frames_.push_back(frame);
+  keep(frame);
   frame->names[s.text] = Value(ObjectRef(std::make_shared<Macro>(s, frame)));
 }
 
@@ -349,15 +283,15 @@ void Runtime::run_call_block(const Stmt& s, const FrameRef& frame, std::string& 
   const Expr& e = *s.values[0];
   const Value callee = eval(*e.parts[0], frame);
   Arguments arguments = eval_arguments(e, 1, frame);
-  frames_.push_back(frame);
+  keep(frame);
   arguments.named.emplace_back("caller", Value(ObjectRef(std::make_shared<Macro>(s, frame))));
   print(call(callee, arguments), out);
 }
 
-void Runtime::run_with(const Stmt& s, const FrameRef& frame, std::string& out) {
+Runtime::Flow Runtime::run_with(const Stmt& s, const FrameRef& frame, std::string& out) {
   const FrameRef body = inner(frame);
   for (std::size_t i = 0; i < s.targets.size(); ++i) assign(*s.targets[i], eval(*s.values[i], frame), body);
-  run(s.body, body, out);
+  return run(s.body, body, out);
 }
 
 void Runtime::assign(const Expr& target, const Value& value, const FrameRef& frame) {
@@ -413,7 +347,9 @@ Value Runtime::call_macro(const Stmt& macro, const FrameRef& scope, const Argume
     else if (i >= without_default) value = eval(*sig.defaults[i - without_default], frame);
     frame->names[sig.names[i]] = value;
   }
-  return Value::text(captured(macro.body, frame));
+  std::string out;
+  run(macro.body, frame, out);
+  return Value::text(std::move(out));
 }
 
 Value Runtime::eval_name(const Expr& e, const FrameRef& frame) const {
@@ -512,6 +448,10 @@ Value Runtime::eval_slice(const Value& of, const Expr& slice, const FrameRef& fr
   const auto part = [&](std::size_t i) { return slice.parts[i] ? eval(*slice.parts[i], frame) : Value(); };
   const Value a = part(0), b = part(1), c = part(2);
   if (of.is_undefined()) use_of_undefined(of);
+  if (const auto* range = object_of<Range>(of)) {
+    const SliceRange r = slice_range(range->count(), a, b, c);
+    return Value(ObjectRef(std::make_shared<Range>(range->start + r.start * range->step, range->start + r.stop * range->step, range->step * r.step)));
+  }
   if (!of.is_text() && !of.is<List>()) fail(fmt::format("'{}' object is not subscriptable", type_name(of)));
   const std::vector<Value> items = elements(of);
   const SliceRange range = slice_range(static_cast<std::int64_t>(items.size()), a, b, c);
@@ -573,12 +513,7 @@ Value Runtime::binary(const std::string& op, const Value& a, const Value& b) {
   if (op == "*" && a.is_integer() && b.is_text()) return repeat_text(b, a.integer());
   if (op == "*" && a.is<List>() && b.is_integer()) return repeated_list(*a.as<List>(), b.integer());
   if (op == "*" && a.is_integer() && b.is<List>()) return repeated_list(*b.as<List>(), a.integer());
-  if (op == "%" && a.is_text()) {
-    Arguments arguments;
-    if (b.is<List>() && b.as<List>()->tuple) arguments.positional = b.as<List>()->items;
-    else arguments.positional.push_back(b);
-    return Value::text(printf_text(a.str(), arguments), a.as<Text>().safe);
-  }
+  if (op == "%" && a.is_text()) return Value::text(printf_text(a.str(), b), a.as<Text>().safe);
   fail(fmt::format("unsupported operand type(s) for {}: '{}' and '{}'", op, type_name(a), type_name(b)));
 }
 
@@ -615,13 +550,7 @@ Value Runtime::call(const Value& callee, const Arguments& arguments) {
 
 Value Runtime::member(const Value& of, const std::string& name) {
   if (of.is_undefined()) use_of_undefined(of);
-  if (of.is<ObjectRef>()) {
-    const auto& object = of.as<ObjectRef>();
-    if (const auto loop = std::dynamic_pointer_cast<Loop>(object); loop && (name == "cycle" || name == "changed")) {
-      return Value(ObjectRef(std::make_shared<LoopMethod>(loop, name == "cycle")));
-    }
-    return object->attribute(name);
-  }
+  if (of.is<ObjectRef>()) return of.as<ObjectRef>()->attribute(name);
   Value method = method_of(of, name);
   if (!method.is_undefined()) return method;
   if (of.is<Dict>()) {
@@ -642,8 +571,11 @@ Value Runtime::item(const Value& of, const Value& index) {
     if (i >= 0 && i < n) return items[static_cast<std::size_t>(i)];
     return Value::undefined(fmt::format("the list has no element {}", index.integer()));
   }
-  const bool range = of.is<ObjectRef>() && of.as<ObjectRef>()->type_name() == "range";
-  if ((of.is_text() || range) && index.is_integer()) {
+  if (const auto* range = object_of<Range>(of); range && index.is_integer()) {
+    const std::int64_t n = range->count(), i = index.integer() < 0 ? index.integer() + n : index.integer();
+    return i >= 0 && i < n ? range->at(i) : Value::undefined(fmt::format("range object has no element {}", index.integer()));
+  }
+  if (of.is_text() && index.is_integer()) {
     const std::vector<Value> items = elements(of);
     std::int64_t i = index.integer();
     const auto n = static_cast<std::int64_t>(items.size());
@@ -658,15 +590,20 @@ Value Runtime::item(const Value& of, const Value& index) {
   return Value::undefined(fmt::format("'{}' object has no element {}", type_name(of), to_text(index)));
 }
 
-Value Runtime::attribute_path(const Value& of, const Value& path) {
-  if (!path.is_text()) return item(of, path);
+Value Runtime::attribute_path(const Value& of, const Value& path, const Value& otherwise) {
+  const auto step_to = [&](const Value& at, const Value& name) {
+    Value found = item(at, name);
+    return found.is_undefined() && !otherwise.is_none() ? otherwise : found;
+  };
+  if (path.is_none()) return of;
+  if (!path.is_text()) return step_to(of, path);
   Value at = of;
   const std::string& text = path.str();
   for (std::size_t begin = 0; begin <= text.size();) {
     const std::size_t end = std::min(text.find('.', begin), text.size());
     const std::string part = text.substr(begin, end - begin);
     const bool number = !part.empty() && part.size() < 18 && part.find_first_not_of("0123456789") == std::string::npos;
-    at = item(at, number ? Value(static_cast<std::int64_t>(std::stoll(part))) : Value::text(part));
+    at = step_to(at, number ? Value(static_cast<std::int64_t>(std::stoll(part))) : Value::text(part));
     begin = end + 1;
   }
   return at;

@@ -49,7 +49,8 @@ class Runtime {
 
   Value member(const Value& of, const std::string& name);       // a.b
   Value item(const Value& of, const Value& index);              // a[b]
-  Value attribute_path(const Value& of, const Value& path);     // "a.b.0", as filters take it
+  // "a.b.0", as filters take it; what is undefined on the way becomes `otherwise`, unless that is none.
+  Value attribute_path(const Value& of, const Value& path, const Value& otherwise = {});
   Value call(const Value& callee, const Arguments& arguments);
   Value filter(const std::string& name, const Value& value, const Arguments& arguments);
   bool test(const std::string& name, const Value& value, const Arguments& arguments);
@@ -60,22 +61,30 @@ class Runtime {
   Value call_macro(const Stmt& macro, const FrameRef& scope, const Arguments& arguments);
   Value run_loop(const Stmt& loop, const Value& over, const FrameRef& scope, int depth);
   void keep(const std::shared_ptr<Namespace>& space) { spaces_.push_back(space); }
+  void keep(const FrameRef& frame);
+  // Counts a step, and a level of the machine's stack while it lives.
+  struct Deeper {
+    explicit Deeper(Runtime& r);
+    ~Deeper() { ++runtime.budget_.depth; }
+    Deeper(const Deeper&) = delete;
+    Deeper& operator=(const Deeper&) = delete;
+    Runtime& runtime;
+  };
   void step();
   const std::tm& now() const { return now_; }
 
  private:
   enum class Flow : std::uint8_t { kNormal, kBreak, kContinue };
-  struct Deeper;
 
   Flow run(const Body& body, const FrameRef& frame, std::string& out);
   Flow run(const Stmt& stmt, const FrameRef& frame, std::string& out);
   Flow run_if(const Stmt& stmt, const FrameRef& frame, std::string& out);
   void run_for(const Stmt& stmt, const Value& over, const FrameRef& frame, int depth, std::string& out);
-  void run_set_block(const Stmt& stmt, const FrameRef& frame);
+  Flow run_set_block(const Stmt& stmt, const FrameRef& frame);
+  Flow run_filter_block(const Stmt& stmt, const FrameRef& frame, std::string& out);
   void run_macro(const Stmt& stmt, const FrameRef& frame);
   void run_call_block(const Stmt& stmt, const FrameRef& frame, std::string& out);
-  void run_with(const Stmt& stmt, const FrameRef& frame, std::string& out);
-  std::string captured(const Body& body, const FrameRef& frame);
+  Flow run_with(const Stmt& stmt, const FrameRef& frame, std::string& out);
   void assign(const Expr& target, const Value& value, const FrameRef& frame);
   void print(const Value& value, std::string& out);
   FrameRef inner(const FrameRef& frame);
@@ -96,21 +105,30 @@ class Runtime {
   Budget& budget_;
   std::tm now_;
   Value context_;
+  FrameRef root_;
   std::vector<std::shared_ptr<Namespace>> spaces_;
-  std::vector<std::weak_ptr<Frame>> frames_;  // all: emptied at the end, because macros and frames hold each other
+  std::vector<FrameRef> frames_;  // those with macros: emptied at the end, because macros and frames hold each other
 };
 
 // jinja_methods.cc
 Value method_of(const Value& of, const std::string& name);  // a bound method, or undefined
 Value repeat_text(const Value& text, std::int64_t times);
-std::string printf_text(const std::string& format, const Arguments& arguments);
-std::vector<std::string> split_lines(const std::string& text);
-std::string upper(const std::string& text);
-std::string lower(const std::string& text);
+std::string printf_text(const std::string& format, const Value& argument);  // format % argument; jinja_format.cc
+std::string brace_format(Runtime& runtime, const std::string& format, const Arguments& arguments);  // format.format(…); jinja_format.cc
+std::vector<std::string> split_lines(const std::string& text, bool keep_ends = false);
 std::string strip(const std::string& text, const std::string* characters, bool left, bool right);
 std::string replace_text(const std::string& text, const std::string& old, const std::string& fresh, std::int64_t count);
 std::string join_texts(const std::string& separator, const std::vector<std::string>& parts);
-bool all_cased(const std::string& text, bool upper_case);
+// jinja_case.cc
+std::u32string codes(const std::string& text);
+std::string upper(const std::string& text);
+std::string lower(const std::string& text);
+std::string title_text(const std::string& text);
+std::string capitalized(const std::string& text);
+std::string swapped(const std::string& text);
+std::string casefolded(const std::string& text);
+bool all_cased(const std::string& text, bool upper_case);  // and one cased letter at least
+bool titled(const std::string& text);
 // jinja_globals.cc
 Value global_of(const std::string& name);  // undefined where there is none
 bool is_global(const std::string& name);

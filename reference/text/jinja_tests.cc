@@ -6,6 +6,7 @@
 
 #include <map>
 
+#include "reference/text/jinja_iterate.h"
 #include "reference/text/jinja_run.h"
 
 namespace assay::jinja {
@@ -19,15 +20,12 @@ using Test = bool (*)(Runtime& runtime, const Value& value, const Arguments& giv
 
 void nothing(const char* name, const Arguments& given) { Bound(name, given, {}); }
 
-std::int64_t whole(const char* name, const Value& v) {
-  if (!v.is_integer()) fail(fmt::format("'{}' needs an integer, not {}", name, type_name(v)));
-  return v.integer();
-}
+// value % by == rest, for all that has a remainder.
+bool remainder(Runtime& r, const Value& v, const Value& by, std::int64_t rest) { return equal(r.binary("%", v, by), Value(rest)); }
 
-bool divisible(const Value& v, const Arguments& a) {
-  const std::int64_t by = whole("divisibleby", Bound("divisibleby", a, {"num"}).need(0)), n = whole("divisibleby", v);
-  if (by == 0) fail("integer division or modulo by zero");
-  return by == -1 || n % by == 0;
+bool known(const Value& v, bool (*is)(const std::string&)) {
+  if (v.is<Dict>() || (v.is<List>() && !v.as<List>()->tuple)) fail(fmt::format("unhashable type: '{}'", type_name(v)));
+  return v.is_text() && is(v.str());
 }
 
 bool has_elements(const Value& v) {
@@ -63,23 +61,22 @@ const std::map<std::string, Test>& tests() {
       {"mapping", [](Runtime&, const Value& v, const Arguments& a) { nothing("mapping", a); return v.is<Dict>(); }},
       {"sequence", [](Runtime&, const Value& v, const Arguments& a) {
          nothing("sequence", a);
-         const bool range = v.is<ObjectRef>() && v.as<ObjectRef>()->type_name() == "range";
-         return v.is_text() || v.is<List>() || v.is<Dict>() || v.is_undefined() || range;
+         return v.is_text() || v.is<List>() || v.is<Dict>() || v.is_undefined() || object_of<Range>(v);
        }},
       {"iterable", [](Runtime&, const Value& v, const Arguments& a) { nothing("iterable", a); return has_elements(v); }},
       {"callable", [](Runtime&, const Value& v, const Arguments& a) {
          nothing("callable", a);
          return v.is_undefined() || (v.is<ObjectRef>() && v.as<ObjectRef>()->callable());
        }},
-      {"odd", [](Runtime&, const Value& v, const Arguments& a) { nothing("odd", a); return whole("odd", v) % 2 != 0; }},
-      {"even", [](Runtime&, const Value& v, const Arguments& a) { nothing("even", a); return whole("even", v) % 2 == 0; }},
-      {"divisibleby", [](Runtime&, const Value& v, const Arguments& a) { return divisible(v, a); }},
+      {"odd", [](Runtime& r, const Value& v, const Arguments& a) { nothing("odd", a); return remainder(r, v, Value(std::int64_t{2}), 1); }},
+      {"even", [](Runtime& r, const Value& v, const Arguments& a) { nothing("even", a); return remainder(r, v, Value(std::int64_t{2}), 0); }},
+      {"divisibleby", [](Runtime& r, const Value& v, const Arguments& a) { return remainder(r, v, Bound("divisibleby", a, {"num"}).need(0), 0); }},
       {"lower", [](Runtime&, const Value& v, const Arguments& a) { nothing("lower", a); return all_cased(to_text(v), false); }},
       {"upper", [](Runtime&, const Value& v, const Arguments& a) { nothing("upper", a); return all_cased(to_text(v), true); }},
       {"escaped", [](Runtime&, const Value& v, const Arguments& a) { nothing("escaped", a); return v.is_text() && v.as<Text>().safe; }},
       {"sameas", [](Runtime&, const Value& v, const Arguments& a) { return same_object(v, Bound("sameas", a, {"other"}).need(0)); }},
-      {"filter", [](Runtime&, const Value& v, const Arguments& a) { nothing("filter", a); return v.is_text() && is_filter(v.str()); }},
-      {"test", [](Runtime&, const Value& v, const Arguments& a) { nothing("test", a); return v.is_text() && is_test(v.str()); }},
+      {"filter", [](Runtime&, const Value& v, const Arguments& a) { nothing("filter", a); return known(v, is_filter); }},
+      {"test", [](Runtime&, const Value& v, const Arguments& a) { nothing("test", a); return known(v, is_test); }},
       {"eq", comparison<0>}, {"equalto", comparison<0>}, {"==", comparison<0>}, {"ne", comparison<1>}, {"!=", comparison<1>},
       {"lt", comparison<2>}, {"lessthan", comparison<2>}, {"<", comparison<2>}, {"le", comparison<3>}, {"<=", comparison<3>},
       {"gt", comparison<4>}, {"greaterthan", comparison<4>}, {">", comparison<4>}, {"ge", comparison<5>}, {">=", comparison<5>},

@@ -11,6 +11,7 @@
 #include <utf8proc.h>
 
 #include "base/check.h"
+#include "reference/text/jinja_iterate.h"
 #include "reference/text/utf8.h"
 
 namespace assay::jinja {
@@ -18,6 +19,7 @@ namespace {
 
 int depth_of(const Value& value) {
   if (value.is<List>()) return value.as<List>()->depth;
+  if (value.is<ObjectRef>()) return value.as<ObjectRef>()->depth();
   return value.is<Dict>() ? value.as<Dict>()->depth : 0;
 }
 
@@ -38,15 +40,6 @@ int compare_numbers(const Value& a, const Value& b) {
   const double x = a.number(), y = b.number();
   if (std::isnan(x) || std::isnan(y)) return 2;
   return order(x, y);
-}
-
-bool printable(char32_t c) {
-  if (c == ' ') return true;
-  switch (utf8proc_category(static_cast<utf8proc_int32_t>(c))) {
-    case UTF8PROC_CATEGORY_CC: case UTF8PROC_CATEGORY_CF: case UTF8PROC_CATEGORY_CS: case UTF8PROC_CATEGORY_CO:
-    case UTF8PROC_CATEGORY_CN: case UTF8PROC_CATEGORY_ZL: case UTF8PROC_CATEGORY_ZP: case UTF8PROC_CATEGORY_ZS: return false;
-    default: return true;
-  }
 }
 
 void append_hex(std::string& out, char32_t c) {
@@ -195,6 +188,15 @@ bool equal_dicts(const DictData& a, const DictData& b, int depth) {
 
 }  // namespace
 
+bool printable(char32_t c) {
+  if (c == ' ') return true;
+  switch (utf8proc_category(static_cast<utf8proc_int32_t>(c))) {
+    case UTF8PROC_CATEGORY_CC: case UTF8PROC_CATEGORY_CF: case UTF8PROC_CATEGORY_CS: case UTF8PROC_CATEGORY_CO:
+    case UTF8PROC_CATEGORY_CN: case UTF8PROC_CATEGORY_ZL: case UTF8PROC_CATEGORY_ZP: case UTF8PROC_CATEGORY_ZS: return false;
+    default: return true;
+  }
+}
+
 namespace {
 thread_local Budget* g_budget = nullptr;
 }
@@ -208,12 +210,7 @@ void charge_bytes(std::uint64_t n) {
   g_budget->bytes -= static_cast<std::int64_t>(n);
 }
 
-std::vector<Value> Iterator::iterate() { return lasting_ ? items_ : std::exchange(items_, {}); }
-
-std::string Iterator::shown(int depth) const {
-  if (!lasting_) fail("a generator has no text; use '| list'");
-  return type_ + "(" + repr(Value::list(items_), depth + 1) + ")";
-}
+int deeper_than(const Value& value) { return checked_depth(depth_of(value)); }
 
 void fail(std::string message) { throw Fault{std::move(message)}; }
 
@@ -224,9 +221,9 @@ Value Value::text(std::string s, bool safe) {
   return out;
 }
 
-Value Value::undefined(std::string what, bool forbidden) {
+Value Value::undefined(std::string what) {
   Value out;
-  out.v = Undefined{std::move(what), forbidden};
+  out.v = Undefined{std::move(what)};
   return out;
 }
 
@@ -283,7 +280,7 @@ Value Object::attribute(const std::string& name) {
 
 Value Object::call(Runtime&, const Arguments&) { fail(fmt::format("'{}' object is not callable", type_name())); }
 
-std::string Object::shown(int) const { return fmt::format("<{}>", type_name()); }
+std::string Object::shown(int) { fail(fmt::format("a {} has no text", type_name())); }
 
 Value Namespace::attribute(const std::string& name) {
   const auto it = members.find(name);
@@ -296,7 +293,7 @@ void Namespace::set(const std::string& name, Value value) {
   members[name] = std::move(value);
 }
 
-std::string Namespace::shown(int depth) const {
+std::string Namespace::shown(int depth) {
   return "<Namespace {" + joined(order, [&](const std::string& name) { return repr_text(name) + ": " + repr(members.at(name), depth + 1); }) + "}>";
 }
 
@@ -313,10 +310,7 @@ std::string type_name(const Value& value) {
 }
 
 bool truth(const Value& value) {
-  if (value.is_undefined()) {
-    if (value.as<Undefined>().forbidden) fail(value.as<Undefined>().what);
-    return false;
-  }
+  if (value.is_undefined()) return false;
   if (value.is_none()) return false;
   if (value.is_number()) return value.number() != 0;
   if (value.is_text()) return !value.str().empty();
@@ -332,6 +326,10 @@ bool equal(const Value& a, const Value& b, int depth) {
   if (a.is_text()) return a.str() == b.str();
   if (a.is<List>()) return equal_lists(*a.as<List>(), *b.as<List>(), depth);
   if (a.is<Dict>()) return equal_dicts(*a.as<Dict>(), *b.as<Dict>(), depth);
+  if (const auto *x = object_of<Range>(a), *y = object_of<Range>(b); x && y) {
+    const std::int64_t n = x->count();
+    return n == y->count() && (n == 0 || (x->start == y->start && (n == 1 || x->step == y->step)));
+  }
   if (a.is<ObjectRef>()) return a.as<ObjectRef>() == b.as<ObjectRef>();
   return true;  // None, undefined
 }
@@ -356,7 +354,8 @@ bool contains(const Value& container, const Value& item) {
     return container.str().find(item.str()) != std::string::npos;
   }
   if (container.is<Dict>()) return container.as<Dict>()->find(item) != nullptr;
-  for (const Value& v : elements(container)) {
+  Cursor cursor(container);
+  for (Value v; cursor.next(v);) {
     if (equal(v, item)) return true;
   }
   return false;
@@ -378,9 +377,7 @@ std::string float_text(double d) {
 
 std::string to_text(const Value& value, int depth) {
   if (value.is_text()) return value.str();
-  if (!value.is_undefined()) return repr(value, depth);
-  if (value.as<Undefined>().forbidden) fail(value.as<Undefined>().what);
-  return "";
+  return value.is_undefined() ? "" : repr(value, depth);
 }
 
 std::string repr(const Value& value, int depth) {
@@ -418,35 +415,11 @@ std::string canonical_key(const Value& value) {
   fail(fmt::format("unhashable type: '{}'", type_name(value)));
 }
 
-std::vector<Value> elements(const Value& value) {
-  std::vector<Value> out;
-  if (value.is<List>()) return value.as<List>()->items;
-  if (value.is<Dict>()) {
-    for (const auto& kv : value.as<Dict>()->items) out.push_back(kv.first);
-    return out;
-  }
-  if (value.is_text()) {
-    const std::string& text = value.str();
-    for (std::size_t at = 0; at < text.size();) {
-      const Utf8Char c = decode_utf8(text, at);
-      out.push_back(Value::text(text.substr(at, c.bytes)));
-      at += c.bytes;
-    }
-    return out;
-  }
-  if (value.is_undefined()) {
-    if (value.as<Undefined>().forbidden) fail(value.as<Undefined>().what);
-    return out;
-  }
-  if (value.is<ObjectRef>() && value.as<ObjectRef>()->iterable()) return value.as<ObjectRef>()->iterate();
-  fail(fmt::format("'{}' object is not iterable", type_name(value)));
-}
-
 std::int64_t length_of(const Value& value) {
   if (value.is_text()) return static_cast<std::int64_t>(count_characters(value.str()));
   if (value.is<List>()) return static_cast<std::int64_t>(value.as<List>()->items.size());
   if (value.is<Dict>()) return static_cast<std::int64_t>(value.as<Dict>()->items.size());
-  if (value.is_undefined() && !value.as<Undefined>().forbidden) return 0;
+  if (value.is_undefined()) return 0;
   if (value.is<ObjectRef>() && value.as<ObjectRef>()->length() >= 0) return value.as<ObjectRef>()->length();
   fail(fmt::format("object of type '{}' has no len()", type_name(value)));
 }

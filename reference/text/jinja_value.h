@@ -51,8 +51,7 @@ struct Object;
 class Runtime;
 
 struct Undefined {
-  std::string what;        // for the message when it is used
-  bool forbidden = false;  // the sandbox hid an attribute: using it is an error of its own
+  std::string what;  // for the message when it is used
 };
 struct None {};
 struct Text {
@@ -74,7 +73,7 @@ struct Value {
   Value(Dict d) : v(std::move(d)) {}      // NOLINT
   Value(ObjectRef o) : v(std::move(o)) {} // NOLINT
   static Value text(std::string s, bool safe = false);
-  static Value undefined(std::string what, bool forbidden = false);
+  static Value undefined(std::string what);
   static Value list(std::vector<Value> items, bool tuple = false);
   static Value dict(std::vector<std::pair<Value, Value>> items);  // the last of equal keys wins, at the first's place
 
@@ -120,28 +119,10 @@ struct Object {
   virtual Value attribute(const std::string& name);                // undefined where there is none
   virtual Value call(Runtime& runtime, const Arguments& arguments);  // fails where it is no function
   virtual bool callable() const { return false; }
-  virtual bool iterable() const { return false; }
-  virtual std::vector<Value> iterate() { return {}; }
-  virtual std::int64_t length() const { return -1; }  // -1: has none
-  virtual std::string shown(int depth) const;  // str()
-};
-
-// What Python gives lazily: generators end after one pass, views of a dictionary and ranges do not.
-struct Iterator : Object {
-  Iterator(std::string type, std::vector<Value> values, bool lasting) : type_(std::move(type)), items_(std::move(values)), lasting_(lasting) {}
-  static Value generator(std::vector<Value> items) { return Value(ObjectRef(std::make_shared<Iterator>("generator", std::move(items), false))); }
-  static Value view(std::string type, std::vector<Value> items) { return Value(ObjectRef(std::make_shared<Iterator>(std::move(type), std::move(items), true))); }
-  std::string type_name() const override { return type_; }
-  bool iterable() const override { return true; }
-  std::vector<Value> iterate() override;
-  std::int64_t length() const override { return lasting_ ? static_cast<std::int64_t>(items_.size()) : -1; }
-  std::string shown(int depth) const override;
-  const std::vector<Value>& items() const { return items_; }
-
- private:
-  std::string type_;
-  std::vector<Value> items_;
-  bool lasting_;
+  virtual bool iterable() const { return false; }  // those of jinja_iterate.h
+  virtual int depth() const { return 0; }          // of values in values, as lists have it
+  virtual std::int64_t length() { return -1; }     // -1: has none
+  virtual std::string shown(int depth);  // str(); fails where Python shows an address
 };
 
 struct Namespace : Object {
@@ -150,7 +131,7 @@ struct Namespace : Object {
   std::string type_name() const override { return "Namespace"; }
   Value attribute(const std::string& name) override;
   void set(const std::string& name, Value value);
-  std::string shown(int depth) const override;
+  std::string shown(int depth) override;
 };
 
 std::string type_name(const Value& value);  // Python's: "str", "NoneType"
@@ -163,9 +144,11 @@ std::string repr(const Value& value, int depth = 0);         // repr()
 std::string float_text(double d);                            // repr(float)
 std::string canonical_key(const Value& value);               // equal keys, equal text; fails for unhashable values
 // Elements: of a list, keys of a dict, characters of a text, nothing of undefined; fails for others.
-std::vector<Value> elements(const Value& value);
+std::vector<Value> elements(const Value& value);  // jinja_iterate.cc
+int deeper_than(const Value& value);              // the depth of what holds this value; fails beyond kMaxValueDepth
 std::int64_t length_of(const Value& value);
 Value from_json(const Json& json, int depth = 0);
+bool printable(char32_t code);                               // str.isprintable of one character
 std::string escape_html(std::string_view text);
 
 struct JsonStyle {
