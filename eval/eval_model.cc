@@ -1,5 +1,6 @@
 #include "eval/eval_model.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -7,8 +8,6 @@
 #include "base/sha256.h"
 #include "reference/model/gguf_config.h"
 #include "reference/model/tensors.h"
-#include "reference/text/gguf_tokenizer.h"
-#include "reference/weights/gguf_files.h"
 #include "reference/weights/locate.h"
 
 namespace assay {
@@ -16,32 +15,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMaxTemplateBytes = std::size_t{1} << 20;
-
-// chat_template.jinja wins over the field of tokenizer_config.json, as in transformers since 4.43.
-Result<std::optional<std::string>> template_text(const std::string& folder) {
-  if (is_gguf_file(folder)) {
-    ASSAY_TRY(const GgufFile file, open_gguf(folder));
-    return gguf_chat_template(file.header);
-  }
-  const fs::path own = fs::path(folder) / "chat_template.jinja";
-  if (fs::exists(own)) {
-    ASSAY_TRY(std::string text, read_file(own.string(), kMaxTemplateBytes));
-    return std::optional(std::move(text));
-  }
-  const fs::path config = fs::path(folder) / "tokenizer_config.json";
-  if (!fs::exists(config)) return std::optional<std::string>();
-  ASSAY_TRY(const Json json, read_json_file(config.string()));
-  const auto found = json.find("chat_template");
-  if (found == json.end() || !found->is_string()) return std::optional<std::string>();
-  return std::optional(found->get<std::string>());
-}
-
 Status load_template(const std::string& folder, EvalModel& model) {
-  ASSAY_TRY(const std::optional<std::string> text, template_text(folder));
-  if (!text) return {};
-  ASSAY_TRY(model.chat, ChatTemplate::parse(*text, folder));
-  model.template_digest = sha256_hex(*text);
+  ASSAY_TRY(const std::vector<std::string> names, ChatTemplate::names(folder));
+  if (std::find(names.begin(), names.end(), "default") == names.end()) return {};
+  ASSAY_TRY(model.chat, ChatTemplate::load(folder));
+  model.template_digest = sha256_hex(model.chat->text());
   return {};
 }
 

@@ -112,8 +112,9 @@ std::vector<std::string> lines_of(const std::string& text) {
 Result<Json> chat_template(const std::string& folder) {
   if (is_gguf_file(folder)) {
     ASSAY_TRY(const GgufFile gguf, open_gguf(folder));
-    const auto text = gguf_chat_template(gguf.header);
-    return text ? Json(*text) : Json(nullptr);
+    const auto texts = gguf_chat_templates(gguf.header);
+    const auto text = texts.find("default");
+    return text == texts.end() ? Json(nullptr) : Json(text->second);
   }
   const fs::path file = fs::path(folder) / "chat_template.jinja";
   std::error_code ignored;

@@ -10,6 +10,7 @@
 #include "eval/generation.h"
 #include "eval/requests.h"
 #include "reference/model/engine.h"
+#include "reference/model/sampler.h"
 #include "reference/text/chat_template.h"
 #include "reference/text/tokenizer.h"
 #include "reference/weights/locate.h"
@@ -20,6 +21,7 @@ namespace {
 struct Options {
   std::string model, in;
   std::vector<std::string> stops;
+  std::vector<std::int64_t> stop_ids;
   GenerateOptions generate;
 };
 
@@ -58,11 +60,30 @@ std::vector<std::int32_t> stop_ids_of(const ModelConfig& config, const Tokenizer
 }
 
 Json line_of(const GenerateAnswer& answer, const StopStrings& stops) {
-  return {{"ids", answer.ids},
-          {"text", stops.text(answer.ids)},
-          {"finish_reason", answer.finish_reason},
-          {"logprobs", answer.logprobs},
-          {"sample", answer.sample}};
+  Json line = {{"ids", answer.ids},
+               {"text", stops.text(answer.ids)},
+               {"finish_reason", answer.finish_reason},
+               {"logprobs", answer.logprobs},
+               {"sample", answer.sample}};
+  for (const TopLogprobs& position : answer.top) {
+    Json likeliest = Json::array();
+    for (const TokenLogprob& t : position) likeliest.push_back({{"id", t.token}, {"logprob", t.logprob}});
+    line["top_logprobs"].push_back(std::move(likeliest));
+  }
+  return line;
+}
+
+Status add_stop_ids(const std::vector<std::int64_t>& given, const ModelConfig& config, std::vector<std::int32_t>& out) {
+  for (const std::int64_t id : given) {
+    if (id < 0 || id >= config.vocab_size)
+      return Error{.code = Code::out_of_range,
+                   .message = "a stop id is not in the vocabulary",
+                   .field = "--stop-id",
+                   .expected = fmt::format("0 to {}", config.vocab_size - 1),
+                   .got = std::to_string(id)};
+    out.push_back(static_cast<std::int32_t>(id));
+  }
+  return {};
 }
 
 Status check_stops(const std::vector<std::string>& stops) {
@@ -79,6 +100,7 @@ Status check_stops(const std::vector<std::string>& stops) {
 
 Result<int> run(const Globals& globals, const Options& options) {
   ASSAY_OK(check_stops(options.stops));
+  ASSAY_OK(check_generate_options(options.generate));  // before weights are read
   ASSAY_TRY(const ModelLocation location, locate_model(options.model));
   ASSAY_TRY(const Tokenizer tokenizer, Tokenizer::load(location.folder));
   ASSAY_TRY(const std::vector<GenerateRequest> requests, requests_of(options, location.folder, tokenizer));
@@ -88,6 +110,7 @@ Result<int> run(const Globals& globals, const Options& options) {
   GenerateOptions generate = options.generate;
   generate.seed = globals.seed;
   generate.stop_ids = stop_ids_of(engine->config(), tokenizer);
+  ASSAY_OK(add_stop_ids(options.stop_ids, engine->config(), generate.stop_ids));
   if (!options.stops.empty()) {
     generate.stop = [&](std::size_t, std::int64_t, std::span<const std::int32_t> ids) {
       return stops.ended(ids);
@@ -125,8 +148,15 @@ void add_generate(Cli& cli) {
       ->capture_default_str();
   app.add_option("--repetition-penalty", g.repetition_penalty, "above 1: seen tokens become less likely")
       ->capture_default_str();
+  app.add_option("--presence-penalty", g.presence_penalty, "taken off the logit of every token sampled before")
+      ->capture_default_str();
+  app.add_option("--frequency-penalty", g.frequency_penalty, "taken off the logit of a token for every time it was sampled")
+      ->capture_default_str();
+  app.add_option("--top-logprobs", g.top_logprobs, "likeliest tokens told at every position")->capture_default_str();
   app.add_option("--samples", g.samples, "samples of each prompt")->capture_default_str();
   app.add_option("--stop", options->stops, "end a sample before this text; may be repeated")
+      ->allow_extra_args(false);
+  app.add_option("--stop-id", options->stop_ids, "end a sample with this token, as with the model's own end; may be repeated")
       ->allow_extra_args(false);
   cli.on_run(app, [&cli, options] { return run(cli.globals(), *options); });
 }

@@ -1,5 +1,7 @@
 // Continuous batching: prompts are admitted as room allows, every pass computes the next token of all live samples and chunks of the
 // prompts that are still being read.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <deque>
@@ -13,6 +15,7 @@ namespace {
 
 constexpr std::int64_t kLiveSamples = 192;
 constexpr std::int64_t kPassRows = 1024;
+constexpr std::size_t kMaxAnswers = std::size_t{1} << 22;  // of one call; each takes a few hundred bytes before it begins
 constexpr std::int64_t kPageBytes = std::int64_t{1} << 30;
 
 // A sequence with its keys and values; one for the common beginning, one for each prompt, one for each sample.
@@ -285,6 +288,13 @@ class Generator {
 Result<std::vector<GenerateAnswer>> Engine::generate(std::span<const GenerateRequest> requests,
                                                      const GenerateOptions& options) {
   ASSAY_OK(check_generate_options(options));
+  if (requests.size() > kMaxAnswers / static_cast<std::size_t>(options.samples)) {
+    return Error{.code = Code::too_large,
+                 .message = "more samples are asked for than one call makes",
+                 .field = "samples",
+                 .expected = fmt::format("at most {} over all prompts", kMaxAnswers),
+                 .got = fmt::format("{} of each of {} prompts", options.samples, requests.size())};
+  }
   for (std::size_t i = 0; i < requests.size(); ++i)
     ASSAY_OK(check_ids(state_->files.config, requests[i].ids, static_cast<std::int64_t>(i)));
   const auto start = std::chrono::steady_clock::now();

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/check.h"
@@ -61,18 +62,86 @@ Result<std::tm> time_of(const RenderOptions& options) {
   return out;
 }
 
-// "chat_template": a text, or a list of {"name", "template"}.
-Result<std::string> template_of(const Json& config, const std::string& file, const std::string& name) {
+using Texts = std::map<std::string, std::string>;  // by name
+
+constexpr std::size_t kMaxTemplates = 64;  // of one model; published ones have up to four
+
+Error bad_field(const std::string& file, const Json& got) {
+  return Error{.code = Code::bad_value, .message = "the chat template has an unknown form", .file = file, .field = "chat_template",
+               .expected = "a text, or a list of {name, template}", .got = got.type_name()};
+}
+
+// The field "chat_template": a text, a list of {"name", "template"}, or an object of texts. Nothing where the file has none.
+Result<Texts> texts_of_config(const std::string& file) {
+  ASSAY_TRY(const Json config, read_json_file(file));
+  Texts out;
   const auto it = config.is_object() ? config.find("chat_template") : config.end();
-  const Error none{.code = Code::missing_field, .message = "there is no chat template of that name", .file = file, .field = "chat_template", .expected = name};
-  if (!config.is_object() || it == config.end()) return none;
-  if (it->is_string()) return it->get<std::string>();
-  if (!it->is_array()) return none;
-  for (const Json& one : *it) {
-    const bool hit = one.is_object() && one.contains("name") && one.at("name") == name && one.contains("template") && one.at("template").is_string();
-    if (hit) return one.at("template").get<std::string>();
+  if (!config.is_object() || it == config.end() || it->is_null()) return out;
+  if (it->is_string()) out["default"] = it->get<std::string>();
+  if (it->is_string()) return out;
+  if ((!it->is_array() && !it->is_object()) || it->size() > kMaxTemplates) return bad_field(file, *it);
+  for (const auto& [key, one] : it->items()) {
+    const bool named = one.is_object() && one.contains("name") && one.at("name").is_string() && one.contains("template") && one.at("template").is_string();
+    if (it->is_array() ? !named : !one.is_string()) return bad_field(file, one);
+    if (named) out[one.at("name").get<std::string>()] = one.at("template").get<std::string>();
+    else out[key] = one.get<std::string>();
   }
-  return none;
+  return out;
+}
+
+// chat_template.jinja is "default", additional_chat_templates/NAME.jinja is NAME.
+Result<Texts> texts_of_files(const fs::path& folder) {
+  std::error_code ignored;
+  Texts out;
+  const auto add = [&](const std::string& name, const fs::path& file) -> Status {
+    ASSAY_TRY(out[name], read_file(file.string(), jinja::kMaxTemplateBytes));
+    return {};
+  };
+  if (fs::exists(folder / "chat_template.jinja", ignored)) ASSAY_OK(add("default", folder / "chat_template.jinja"));
+  for (auto it = fs::directory_iterator(folder / "additional_chat_templates", ignored); !ignored && it != fs::directory_iterator(); it.increment(ignored)) {
+    if (it->path().extension() != ".jinja") continue;
+    if (out.size() >= kMaxTemplates) return Error{.code = Code::too_large, .message = "the folder has too many chat templates", .file = it->path().string()};
+    ASSAY_OK(add(it->path().stem().string(), it->path()));
+  }
+  return out;
+}
+
+struct Found {
+  std::string file;  // for errors
+  Texts texts;
+};
+
+Result<Found> find_texts(const std::string& folder_or_file) {
+  std::error_code ignored;
+  const fs::path given(folder_or_file);
+  Found found{folder_or_file, {}};
+  if (is_gguf_file(folder_or_file)) {
+    ASSAY_TRY(const GgufFile file, open_gguf(folder_or_file));
+    found.texts = gguf_chat_templates(file.header);
+    return found;
+  }
+  if (!fs::is_directory(given, ignored)) {
+    if (given.extension() == ".json") {
+      ASSAY_TRY(found.texts, texts_of_config(folder_or_file));
+      return found;
+    }
+    ASSAY_TRY(found.texts["default"], read_file(folder_or_file, jinja::kMaxTemplateBytes));
+    return found;
+  }
+  ASSAY_TRY(found.texts, texts_of_files(given));
+  for (const char* name : {"chat_template.json", "tokenizer_config.json"}) {
+    if (!found.texts.empty() || !fs::exists(given / name, ignored)) continue;
+    found.file = (given / name).string();
+    ASSAY_TRY(found.texts, texts_of_config(found.file));
+  }
+  return found;
+}
+
+Error no_such_template(const Found& found, const std::string& name) {
+  std::string names;
+  for (const auto& [known, text] : found.texts) names += (names.empty() ? "" : ", ") + known;
+  return Error{.code = Code::missing_field, .message = found.texts.empty() ? "there is no chat template" : "there is no chat template of that name", .file = found.file,
+               .field = "chat_template", .expected = names.empty() ? "chat_template.jinja, chat_template.json or the field in tokenizer_config.json" : names, .got = name};
 }
 
 }  // namespace
@@ -96,30 +165,17 @@ Result<ChatTemplate> ChatTemplate::parse(std::string_view text, const std::strin
 }
 
 Result<ChatTemplate> ChatTemplate::load(const std::string& folder_or_file, const std::string& name) {
-  std::error_code ignored;
-  const fs::path given(folder_or_file);
-  const bool folder = fs::is_directory(given, ignored);
-  if (is_gguf_file(folder_or_file)) {
-    ASSAY_TRY(const GgufFile file, open_gguf(folder_or_file));
-    const auto text = gguf_chat_template(file.header, name);
-    if (text) return parse(*text, folder_or_file);
-    return Error{.code = Code::missing_field, .message = "there is no chat template of that name", .file = folder_or_file, .field = "tokenizer.chat_template", .expected = name};
-  }
-  if (!folder && given.extension() != ".json") {
-    ASSAY_TRY(const std::string text, read_file(folder_or_file, jinja::kMaxTemplateBytes));
-    return parse(text, folder_or_file);
-  }
-  const fs::path named = folder ? (name == "default" ? given / "chat_template.jinja" : given / "additional_chat_templates" / (fs::path(name).filename().string() + ".jinja")) : given;
-  if (folder && fs::exists(named, ignored)) return load(named.string(), name);
-  for (const char* file : {"chat_template.json", "tokenizer_config.json"}) {
-    const std::string path = folder ? (given / file).string() : folder_or_file;
-    if (folder && !fs::exists(path, ignored)) continue;
-    ASSAY_TRY(const Json config, read_json_file(path));
-    auto text = template_of(config, path, name);
-    if (text.ok()) return parse(*text, path);
-    if (!folder || std::string_view(file) == "tokenizer_config.json") return text.error();
-  }
-  return Error{.code = Code::not_found, .message = "the folder has no chat template", .file = folder_or_file, .expected = "chat_template.jinja or tokenizer_config.json"};
+  ASSAY_TRY(const Found found, find_texts(folder_or_file));
+  const auto it = found.texts.find(name);
+  if (it == found.texts.end()) return no_such_template(found, name);
+  return parse(it->second, found.file);
+}
+
+Result<std::vector<std::string>> ChatTemplate::names(const std::string& folder_or_file) {
+  ASSAY_TRY(const Found found, find_texts(folder_or_file));
+  std::vector<std::string> out;
+  for (const auto& [name, text] : found.texts) out.push_back(name);
+  return out;
 }
 
 Result<std::string> ChatTemplate::render(const Json& context, const RenderOptions& options) const {

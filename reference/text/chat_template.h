@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/json.h"
 #include "base/result.h"
@@ -19,9 +20,11 @@ class ChatTemplate {
  public:
   // `file` is only for errors.
   static Result<ChatTemplate> parse(std::string_view text, const std::string& file);
-  // The template of a model folder (chat_template.jinja, chat_template.json or tokenizer_config.json, in the order in which
-  // transformers looks), or of a .jinja file. Of several named ones the one called `name` is taken.
+  // The template called `name` of a model folder, a .json file with the field "chat_template", a .gguf file, or a .jinja file (called "default"). In a folder
+  // chat_template.jinja and additional_chat_templates/NAME.jinja win, then chat_template.json, then tokenizer_config.json, as in transformers.
   static Result<ChatTemplate> load(const std::string& folder_or_file, const std::string& name = "default");
+  // What names there are, ascending; none where there is no template.
+  static Result<std::vector<std::string>> names(const std::string& folder_or_file);
 
   // `context` is an object: messages, add_generation_prompt, tools, bos_token, … Code::template_error where Jinja2 raises.
   Result<std::string> render(const Json& context, const RenderOptions& options = {}) const;

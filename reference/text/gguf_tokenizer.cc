@@ -225,11 +225,17 @@ Result<TokenizerParts> gguf_tokenizer(const GgufHeader& header, const std::strin
   return Reader(header, file).run();
 }
 
-std::optional<std::string> gguf_chat_template(const GgufHeader& header, const std::string& name) {
-  const GgufValue* value =
-      header.find(name == "default" ? "tokenizer.chat_template" : "tokenizer.chat_template." + name);
-  const auto text = value == nullptr ? std::nullopt : value->text();
-  return text ? std::optional(std::string(*text)) : std::nullopt;
+std::map<std::string, std::string> gguf_chat_templates(const GgufHeader& header) {
+  constexpr std::string_view kField = "tokenizer.chat_template";
+  std::map<std::string, std::string> out;
+  for (const GgufEntry& entry : header.metadata) {
+    const auto text = entry.key.starts_with(kField) ? entry.value.text() : std::nullopt;
+    if (!text) continue;
+    const std::string_view rest = std::string_view(entry.key).substr(kField.size());
+    if (rest.empty()) out["default"] = *text;
+    else if (rest.starts_with('.')) out[std::string(rest.substr(1))] = *text;
+  }
+  return out;
 }
 
 std::string gguf_tokenizer_digest(const GgufHeader& header) {

@@ -1,6 +1,6 @@
 // Tokenizer and chat template in the metadata of a GGUF file (ggml/docs/gguf.md, "Tokenizer").
 #pragma once
-#include <optional>
+#include <map>
 #include <string>
 
 #include "base/result.h"
@@ -15,8 +15,8 @@ namespace assay {
 // token of `llama` is 0. Text falls back to bytes where there are byte tokens.
 Result<TokenizerParts> gguf_tokenizer(const GgufHeader& header, const std::string& file);
 
-// tokenizer.chat_template, or tokenizer.chat_template.NAME where `name` is not "default"; no value where there is none.
-std::optional<std::string> gguf_chat_template(const GgufHeader& header, const std::string& name = "default");
+// By name: tokenizer.chat_template is "default", tokenizer.chat_template.NAME is NAME.
+std::map<std::string, std::string> gguf_chat_templates(const GgufHeader& header);
 
 // SHA-256 over all entries below "tokenizer.ggml.", as they stand.
 std::string gguf_tokenizer_digest(const GgufHeader& header);

@@ -141,7 +141,7 @@ Value groupby(Runtime& r, const Value& v, const Arguments& a) {
     group.push_back(items[i].item);
     if (i + 1 < items.size() && equal(items[i].key, items[i + 1].key)) continue;
     const Value name = shown(r, group.front());
-    out.push_back(Value::list({name, Value::list(std::exchange(group, {}))}, true));
+    out.push_back(Value::list({name, Value::list(std::exchange(group, {}))}, true, true));
   }
   return Value::list(std::move(out));
 }

@@ -27,7 +27,7 @@ std::optional<std::string> without_underscores(const std::string& text) {
 }
 
 // int(text, base) of Python: spaces around, a sign, a prefix, underscores between digits; base 0 goes by the prefix.
-std::optional<std::int64_t> parse_integer(const std::string& given, std::int64_t base) {
+std::optional<Value> parse_integer(const std::string& given, std::int64_t base) {
   if (base != 0 && (base < 2 || base > 36)) return std::nullopt;
   std::string text = lower(strip(given, nullptr, true, true));
   const bool minus = text.starts_with('-');
@@ -45,8 +45,9 @@ std::optional<std::int64_t> parse_integer(const std::string& given, std::int64_t
   std::int64_t value = 0;
   const auto end = std::from_chars(digits->data(), digits->data() + digits->size(), value, base == 0 ? 10 : static_cast<int>(base));
   if (end.ptr != digits->data() + digits->size()) return std::nullopt;
-  if (end.ec != std::errc()) fail("an integer is beyond 64 bits");
-  return minus ? -value : value;
+  if (end.ec == std::errc()) return Value(minus ? -value : value);
+  if (base != 10 && base != 0) fail("an integer is beyond 64 bits");
+  return Value::decimal((minus ? "-" : "") + *digits);
 }
 
 // float(text) of Python: decimal digits, an exponent, or inf, infinity, nan.
@@ -62,18 +63,18 @@ std::optional<double> parse_float(const std::string& given) {
   return value;
 }
 
-std::optional<std::int64_t> truncated(double d) {
+std::optional<Value> truncated(double d) {
   if (!std::isfinite(d)) return std::nullopt;
-  if (std::fabs(d) >= 9.2e18) fail("an integer is beyond 64 bits");
-  return static_cast<std::int64_t>(d);
+  return Value::decimal(fmt::format("{:.0f}", std::trunc(d) + 0.0));
 }
 
 Value int_filter(Runtime&, const Value& v, const Arguments& a) {
   const Bound b("int", a, {"default", "base"});
   const Value base = b.get(1, Value(std::int64_t{10}));
-  std::optional<std::int64_t> out;
+  std::optional<Value> out;
   if (v.is_undefined()) fail(v.as<Undefined>().what);
-  if (v.is_integer()) out = v.integer();
+  if (v.is<Big>()) out = v;
+  if (v.is_integer()) out = Value(v.integer());
   if (v.is<double>()) {
     if (std::isinf(v.as<double>())) fail("cannot convert float infinity to integer");
     out = truncated(v.as<double>());
@@ -82,7 +83,7 @@ Value int_filter(Runtime&, const Value& v, const Arguments& a) {
   if (v.is_text() && !out) {
     if (const auto d = parse_float(v.str())) out = truncated(*d);
   }
-  return out ? Value(*out) : b.get(0, Value(std::int64_t{0}));
+  return out ? *out : b.get(0, Value(std::int64_t{0}));
 }
 
 Value float_filter(Runtime&, const Value& v, const Arguments& a) {
@@ -108,7 +109,7 @@ Value rounded(const Value& v, const Value& precision) {
     if (v.is_integer()) return Value(v.integer());
     const auto n = truncated(std::nearbyint(v.number()));
     if (!n) fail("cannot convert float infinity or NaN to integer");
-    return Value(*n);
+    return *n;
   }
   if (!precision.is_integer()) fail(fmt::format("'{}' object cannot be interpreted as an integer", type_name(precision)));
   const std::int64_t places = std::clamp<std::int64_t>(precision.integer(), -400, 400);
@@ -134,7 +135,7 @@ Value round_filter(Runtime& r, const Value& v, const Arguments& a) {
   const Value scale = r.binary("**", Value(std::int64_t{10}), precision), scaled = r.binary("*", v, scale);
   if (scaled.is_integer()) return r.binary("/", scaled, scale);
   if (!std::isfinite(scaled.number())) fail("cannot convert float infinity or NaN to integer");
-  return Value((method == "ceil" ? std::ceil(scaled.number()) : std::floor(scaled.number())) / scale.number());
+  return Value(((method == "ceil" ? std::ceil(scaled.number()) : std::floor(scaled.number())) + 0.0) / scale.number());  // an integer in Python: never -0
 }
 
 Value abs_filter(Runtime&, const Value& v, const Arguments& a) {
@@ -151,7 +152,7 @@ Value filesizeformat(Runtime& r, const Value& v, const Arguments& a) {
   const double n = float_filter(r, v, {}).number(), base = b.flag(0, false) ? 1024 : 1000;
   if (n == 1) return Value::text("1 Byte");
   if (!std::isfinite(n)) fail("filesizeformat needs a finite number");
-  if (n < base) return Value::text(fmt::format("{:.0f} Bytes", std::trunc(n)));
+  if (n < base) return Value::text(fmt::format("{:.0f} Bytes", std::trunc(n) + 0.0));
   double unit = base * base;
   std::size_t i = 0;
   for (; i + 1 < kPrefixes.size() && n >= unit; ++i) unit *= base;

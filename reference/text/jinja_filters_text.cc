@@ -196,10 +196,11 @@ Value escape(const Value& v, bool always) {
 // value % args, or value % kwargs.
 Value format(Runtime&, const Value& v, const Arguments& a) {
   if (!a.positional.empty() && !a.named.empty()) fail("can't handle positional and keyword arguments at the same time");
-  if (a.named.empty()) return like(v, printf_text(to_text(v), Value::list(a.positional, true)));
+  const bool safe = v.is_text() && v.as<Text>().safe;
+  if (a.named.empty()) return like(v, printf_text(to_text(v), Value::list(a.positional, true), safe));
   std::vector<std::pair<Value, Value>> named;
   for (const auto& [name, value] : a.named) named.emplace_back(Value::text(name), value);
-  return like(v, printf_text(to_text(v), Value::dict(std::move(named))));
+  return like(v, printf_text(to_text(v), Value::dict(std::move(named)), safe));
 }
 
 }  // namespace

@@ -44,8 +44,13 @@ std::string ascii_repr(const Value& v) {
   return out;
 }
 
-std::string text_part(const Conversion& c, const Value& v) {
-  const std::string text = c.letter == 's' ? to_text(v) : c.letter == 'r' ? repr(v) : ascii_repr(v);
+// What is put into Markup is escaped, unless it is Markup.
+std::string escaped_for(bool safe, const Value& v, std::string text) {
+  return safe && !(v.is_text() && v.as<Text>().safe) ? escape_html(text) : text;
+}
+
+std::string text_part(const Conversion& c, const Value& v, bool safe) {
+  const std::string text = escaped_for(safe, v, c.letter == 's' ? to_text(v) : c.letter == 'r' ? repr(v) : ascii_repr(v));
   return c.precision < 0 ? text : first_characters(text, c.precision);
 }
 
@@ -97,9 +102,9 @@ std::string number_part(const Conversion& c, const Value& v) {
   return begin + digits;
 }
 
-std::string converted(const Conversion& c, const Value& v) {
+std::string converted(const Conversion& c, const Value& v, bool safe) {
   const bool text = c.letter == 's' || c.letter == 'r' || c.letter == 'a';
-  std::string body = text ? text_part(c, v) : c.letter == 'c' ? one_character(v) : number_part(c, v);
+  std::string body = text ? text_part(c, v, safe) : c.letter == 'c' ? one_character(v) : number_part(c, v);
   const auto n = static_cast<std::int64_t>(count_characters(body));
   if (n < c.width) body.insert(c.left ? body.size() : 0, static_cast<std::size_t>(c.width - n), ' ');
   return body;
@@ -107,7 +112,7 @@ std::string converted(const Conversion& c, const Value& v) {
 
 class Printf {
  public:
-  Printf(const std::string& format, const Value& argument) : format_(format), argument_(argument) {
+  Printf(const std::string& format, const Value& argument, bool safe) : format_(format), argument_(argument), safe_(safe) {
     const bool list = argument.is<List>();
     tuple_ = list && argument.as<List>()->tuple;
     subscripts_ = !tuple_ && (list || argument.is<Dict>() || argument.is_undefined() || object_of<Range>(argument));
@@ -188,11 +193,12 @@ class Printf {
     if (c.letter == '%') return "%";
     if (std::string_view("sracdiuoxXfFeEgG").find(c.letter) == std::string_view::npos) fail("unsupported format character");
     charge_bytes(static_cast<std::uint64_t>(c.width) + 16);
-    return converted(c, next());
+    return converted(c, next(), safe_);
   }
 
   const std::string& format_;
   const Value& argument_;
+  bool safe_;
   const Value* named_ = nullptr;
   std::size_t at_ = 0, left_ = 0;
   bool tuple_ = false, subscripts_ = false;
@@ -305,7 +311,8 @@ std::string by_spec(const Value& v, const std::string& text) {
 
 class BraceFormat {
  public:
-  BraceFormat(Runtime& runtime, const std::string& format, const Arguments& arguments) : runtime_(runtime), format_(format), arguments_(arguments) {}
+  BraceFormat(Runtime& runtime, const std::string& format, const Arguments& arguments, bool safe)
+      : runtime_(runtime), format_(format), arguments_(arguments), safe_(safe) {}
 
   std::string run() {
     std::string out;
@@ -336,9 +343,9 @@ class BraceFormat {
     const std::string path = text.substr(0, mark), conversion = mark < colon ? text.substr(mark + 1, colon - mark - 1) : "";
     const std::string spec = colon < text.size() ? text.substr(colon + 1) : "";
     const Value value = at_path(path);
-    if (conversion.empty()) return by_spec(value, spec);
+    if (conversion.empty()) return escaped_for(safe_, value, by_spec(value, spec));
     if (conversion != "s" && conversion != "r" && conversion != "a") fail(fmt::format("unknown conversion specifier '{}'", conversion));
-    return by_spec(Value::text(conversion == "s" ? to_text(value) : conversion == "r" ? repr(value) : ascii_repr(value)), spec);
+    return escaped_for(safe_, value, by_spec(Value::text(conversion == "s" ? to_text(value) : conversion == "r" ? repr(value) : ascii_repr(value)), spec));
   }
   Value at_path(const std::string& path) {
     const std::size_t name_end = std::min(path.find_first_of(".["), path.size());
@@ -373,14 +380,17 @@ class BraceFormat {
   Runtime& runtime_;
   const std::string& format_;
   const Arguments& arguments_;
+  bool safe_;
   Mode mode_ = Mode::kUnknown;
   std::size_t next_ = 0;
 };
 
 }  // namespace
 
-std::string brace_format(Runtime& runtime, const std::string& format, const Arguments& arguments) { return BraceFormat(runtime, format, arguments).run(); }
+std::string brace_format(Runtime& runtime, const std::string& format, const Arguments& arguments, bool safe) {
+  return BraceFormat(runtime, format, arguments, safe).run();
+}
 
-std::string printf_text(const std::string& format, const Value& argument) { return Printf(format, argument).run(); }
+std::string printf_text(const std::string& format, const Value& argument, bool safe) { return Printf(format, argument, safe).run(); }
 
 }  // namespace assay::jinja

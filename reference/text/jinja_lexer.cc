@@ -280,7 +280,8 @@ class Lexer {
     } else {
       errno = 0;
       out_.back().number = Value(static_cast<std::int64_t>(std::strtoll(text.c_str(), nullptr, base)));
-      if (errno != 0) refuse("an integer is beyond 64 bits");
+      if (errno != 0 && base != 10) refuse("an integer is beyond 64 bits");
+      if (errno != 0) out_.back().number = Value::decimal(text);
     }
     advance(n);
   }

@@ -26,6 +26,14 @@ bool is_letter(char32_t c) {
 }
 bool is_digit(char32_t c) { return utf8proc_category(static_cast<utf8proc_int32_t>(c)) == UTF8PROC_CATEGORY_ND; }
 
+// Unicode's Numeric_Type=Digit beyond the decimal digits: superscripts, subscripts, circled and other enclosed digits.
+bool script_digit(char32_t c) {
+  static constexpr std::pair<char32_t, char32_t> kRanges[] = {{0xB2, 0xB3},     {0xB9, 0xB9},     {0x1369, 0x1371}, {0x19DA, 0x19DA}, {0x2070, 0x2070}, {0x2074, 0x2079},   {0x2080, 0x2089},
+                                                              {0x2460, 0x2468}, {0x2474, 0x247C}, {0x2488, 0x2490}, {0x24EA, 0x24EA}, {0x24F5, 0x24FD}, {0x24FF, 0x24FF},   {0x2776, 0x277E},
+                                                              {0x2780, 0x2788}, {0x278A, 0x2792}, {0x10A40, 0x10A43}, {0x10E60, 0x10E68}, {0x11052, 0x1105A}, {0x1F100, 0x1F10A}};
+  return std::any_of(std::begin(kRanges), std::end(kRanges), [&](const auto& r) { return c >= r.first && c <= r.second; });
+}
+
 std::string from_codes(const std::u32string& text) {
   std::string out;
   for (const char32_t c : text) append_utf8(out, c);
@@ -75,6 +83,7 @@ std::vector<std::string> split_space(const std::string& text, std::int64_t limit
 
 std::vector<std::string> split_at(const std::string& text, const std::string& separator, std::int64_t limit, bool from_right) {
   if (separator.empty()) fail("empty separator");
+  charge_look(text.size(), separator.size());
   std::vector<std::string> out;
   if (from_right) {
     std::size_t end = text.size();
@@ -148,11 +157,13 @@ std::int64_t find_text(const std::string& text, const Bound& bound, bool from_ri
   const auto part = window(text, bound);
   if (!part) return -1;
   const std::u32string all = codes(*part);
+  charge_look(all.size(), what.size());
   const std::size_t hit = from_right ? all.rfind(what) : all.find(what);
   return hit == std::u32string::npos ? -1 : static_cast<std::int64_t>(hit) + bounds(text, bound).from;
 }
 
 std::int64_t count_text(const std::string& text, const std::string& needle) {
+  charge_look(text.size(), needle.size());
   if (needle.empty()) return static_cast<std::int64_t>(count_characters(text)) + 1;
   std::int64_t n = 0;
   for (std::size_t at = text.find(needle); at != std::string::npos; at = text.find(needle, at + needle.size())) ++n;
@@ -183,6 +194,7 @@ std::string zero_filled(const std::string& text, std::int64_t width) {
 
 Value partitioned(const std::string& text, const std::string& separator, bool from_right) {
   if (separator.empty()) fail("empty separator");
+  charge_look(text.size(), separator.size());
   const std::size_t hit = from_right ? text.rfind(separator) : text.find(separator);
   if (hit == std::string::npos) {
     return Value::list({Value::text(from_right ? "" : text), Value::text(""), Value::text(from_right ? text : "")}, true);
@@ -297,7 +309,7 @@ const std::map<std::string, TextMethod>& text_methods() {
          }
          return Value::text(join_texts(t, parts));
        }},
-      {"isdigit", [](const std::string& t, const Arguments& a) { no_arguments("isdigit", a); return Value(all_of(t, is_digit)); }},
+      {"isdigit", [](const std::string& t, const Arguments& a) { no_arguments("isdigit", a); return Value(all_of(t, [](char32_t c) { return is_digit(c) || script_digit(c); })); }},
       {"isdecimal", [](const std::string& t, const Arguments& a) { no_arguments("isdecimal", a); return Value(all_of(t, is_digit)); }},
       {"isnumeric", [](const std::string& t, const Arguments& a) { no_arguments("isnumeric", a); return Value(all_of(t, is_numeric)); }},
       {"isalpha", [](const std::string& t, const Arguments& a) { no_arguments("isalpha", a); return Value(all_of(t, is_letter)); }},
@@ -386,6 +398,27 @@ Value number_method(const Value& number, const std::string& name, const Argument
   return Value(static_cast<std::int64_t>(std::bit_width(size)));
 }
 
+// Methods of Markup: what join and replace put in is escaped, what comes out is Markup again.
+Value escaped_text(const Value& v) { return v.is_text() && v.as<Text>().safe ? v : Value::text(escape_html(to_text(v)), true); }
+
+Arguments escaped(const std::string& name, Arguments given) {
+  if (name == "replace" && given.positional.size() > 1) given.positional[1] = escaped_text(given.positional[1]);
+  if (name == "join" && !given.positional.empty()) {
+    std::vector<Value> items = elements(given.positional[0]);
+    for (Value& v : items) v = escaped_text(v);
+    given.positional[0] = Value::list(std::move(items));
+  }
+  return given;
+}
+
+Value marked(const Value& made) {
+  if (made.is_text()) return Value::text(made.str(), true);
+  if (!made.is<List>()) return made;
+  std::vector<Value> items;
+  for (const Value& v : made.as<List>()->items) items.push_back(marked(v));
+  return Value::list(std::move(items), made.as<List>()->tuple);
+}
+
 struct Method : Object {
   Method(Value of, std::string called) : self(std::move(of)), name(std::move(called)), deepest(deeper_than(self)) {}
   Value self;
@@ -399,13 +432,12 @@ struct Method : Object {
     if (self.is<Dict>()) return dict_method(*self.as<Dict>(), name, given);
     if (self.is<List>()) return list_method(*self.as<List>(), name, given);
     if (self.is_number()) return number_method(self, name, given);
-    if (name == "format") return Value::text(brace_format(runtime, self.str(), given), self.as<Text>().safe);
+    if (name == "format") return Value::text(brace_format(runtime, self.str(), given, self.as<Text>().safe), self.as<Text>().safe);
     static const std::set<std::string> kNamed = {"split", "rsplit", "splitlines", "expandtabs"};
     if (!given.named.empty() && !kNamed.contains(name)) fail(fmt::format("str.{}() takes no keyword arguments", name));
     charge_bytes(self.str().size() * 4);
-    Value out = text_methods().at(name)(self.str(), given);
-    if (self.as<Text>().safe && out.is_text()) out.v = Text{out.as<Text>().text, true};
-    return out;
+    if (!self.as<Text>().safe) return text_methods().at(name)(self.str(), given);
+    return marked(text_methods().at(name)(self.str(), name == "join" || name == "replace" ? escaped(name, given) : given));
   }
 };
 
@@ -447,7 +479,7 @@ std::string strip(const std::string& text, const std::string* characters, bool l
 
 std::string replace_text(const std::string& text, const std::string& old, const std::string& fresh, std::int64_t count) {
   const auto hits = static_cast<std::uint64_t>(count_text(text, old));
-  if (hits > 0 && fresh.size() > (std::uint64_t{1} << 40) / hits) fail("a replacement makes too much text");
+  if (hits > 0 && fresh.size() > kMaxTextBytes / hits) fail("a replacement makes too much text");
   charge_bytes(hits * fresh.size());
   std::string out;
   std::size_t done = 0;
@@ -477,7 +509,7 @@ std::string join_texts(const std::string& separator, const std::vector<std::stri
 
 Value repeat_text(const Value& text, std::int64_t times) {
   const auto n = static_cast<std::uint64_t>(std::max<std::int64_t>(times, 0));
-  if (n > 0 && text.str().size() > (std::uint64_t{1} << 40) / n) fail("a repeated text is too long");
+  if (n > 0 && text.str().size() > kMaxTextBytes / n) fail("a repeated text is too long");
   charge_bytes(n * text.str().size());
   std::string out;
   for (std::uint64_t i = 0; i < n && !text.str().empty(); ++i) out += text.str();

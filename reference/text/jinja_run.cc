@@ -81,14 +81,18 @@ Value numbers(const std::string& op, const Value& a, const Value& b) {
   if (op == "*") return Value(x * y);
   if (op == "**") {
     if (x == 0 && y < 0) fail("0.0 cannot be raised to a negative power");
+    if (x < 0 && std::floor(y) != y) fail("complex numbers are not supported");
     return Value(std::pow(x, y));
   }
   if (y == 0) fail("division by zero");
   if (op == "/") return Value(x / y);
   double rest = std::fmod(x, y);
-  if (rest != 0 && (rest < 0) != (y < 0)) rest += y;
+  if (rest == 0) rest = std::copysign(0.0, y);
+  else if ((rest < 0) != (y < 0)) rest += y;
   if (op == "%") return Value(rest);
-  return Value(std::floor((x - rest) / y + 0.5));
+  const double quotient = (x - rest) / y, whole = std::floor(quotient);
+  if (quotient == 0) return Value(std::copysign(0.0, x / y));
+  return Value(quotient - whole > 0.5 ? whole + 1 : whole);
 }
 
 Value added_texts(const Value& a, const Value& b) {
@@ -339,13 +343,14 @@ Value Runtime::call_macro(const Stmt& macro, const FrameRef& scope, const Argume
   if (sig.uses_varargs) frame->names["varargs"] = Value::list(std::move(extra), true);
   if (sig.uses_kwargs) frame->names["kwargs"] = Value::dict(std::move(named));
   const bool own_caller = std::find(sig.names.begin(), sig.names.end(), "caller") != sig.names.end();
-  if (sig.uses_caller && !own_caller && macro.kind == Stmt::Kind::kMacro) frame->names["caller"] = caller;
-  const std::size_t without_default = sig.names.size() - sig.defaults.size();
+  if (sig.uses_caller && !own_caller) frame->names["caller"] = caller;
+  // All names stand before the first default is computed, so that a default which names its own or a later argument finds it undefined.
   for (std::size_t i = 0; i < values.size(); ++i) {
-    Value value = Value::undefined(fmt::format("parameter '{}' was not provided", sig.names[i]));
-    if (values[i]) value = *values[i];
-    else if (i >= without_default) value = eval(*sig.defaults[i - without_default], frame);
-    frame->names[sig.names[i]] = value;
+    frame->names[sig.names[i]] = values[i] ? *values[i] : Value::undefined(fmt::format("parameter '{}' was not provided", sig.names[i]));
+  }
+  const std::size_t without_default = sig.names.size() - sig.defaults.size();
+  for (std::size_t i = without_default; i < values.size(); ++i) {
+    if (!values[i]) frame->names[sig.names[i]] = eval(*sig.defaults[i - without_default], frame);
   }
   std::string out;
   run(macro.body, frame, out);
@@ -453,14 +458,15 @@ Value Runtime::eval_slice(const Value& of, const Expr& slice, const FrameRef& fr
     return Value(ObjectRef(std::make_shared<Range>(range->start + r.start * range->step, range->start + r.stop * range->step, range->step * r.step)));
   }
   if (!of.is_text() && !of.is<List>()) fail(fmt::format("'{}' object is not subscriptable", type_name(of)));
-  const std::vector<Value> items = elements(of);
-  const SliceRange range = slice_range(static_cast<std::int64_t>(items.size()), a, b, c);
+  const std::u32string characters = of.is_text() ? codes(of.str()) : std::u32string();
+  const std::size_t n = of.is_text() ? characters.size() : of.as<List>()->items.size();
+  charge_bytes(n);
+  const SliceRange range = slice_range(static_cast<std::int64_t>(n), a, b, c);
   std::vector<Value> taken;
   std::string text;
   for (std::int64_t i = range.start; range.step > 0 ? i < range.stop : i > range.stop;) {
-    const Value& v = items[static_cast<std::size_t>(i)];
-    if (of.is_text()) text += v.str();
-    else taken.push_back(v);
+    if (of.is_text()) append_utf8(text, characters[static_cast<std::size_t>(i)]);
+    else taken.push_back(of.as<List>()->items[static_cast<std::size_t>(i)]);
     if (__builtin_add_overflow(i, range.step, &i)) break;
   }
   return of.is_text() ? Value::text(std::move(text), of.as<Text>().safe) : Value::list(std::move(taken), of.as<List>()->tuple);
@@ -492,6 +498,10 @@ Value Runtime::eval_compare(const Expr& e, const FrameRef& frame) {
 
 Value Runtime::negative(const Value& value, bool minus) const {
   if (value.is_undefined()) use_of_undefined(value);
+  if (value.is<Big>()) {
+    const std::string& digits = *value.as<Big>().digits;
+    return minus ? Value::decimal(digits[0] == '-' ? digits.substr(1) : "-" + digits) : value;
+  }
   if (!value.is_number()) fail(fmt::format("bad operand type for unary {}: '{}'", minus ? '-' : '+', type_name(value)));
   if (value.is<double>()) return Value(minus ? -value.as<double>() : value.as<double>());
   return Value(minus ? *checked("-", 0, value.integer()) : value.integer());
@@ -502,6 +512,7 @@ Value Runtime::binary(const std::string& op, const Value& a, const Value& b) {
     if (v->is_undefined() && !(op == "%" && v == &b && a.is_text())) use_of_undefined(*v);
   }
   if (a.is_number() && b.is_number()) return numbers(op, a, b);
+  if ((a.is<Big>() && !b.is_text()) || (b.is<Big>() && !a.is_text())) fail("an integer is beyond 64 bits");
   if (op == "+" && a.is_text() && b.is_text()) return added_texts(a, b);
   if (op == "+" && a.is<List>() && b.is<List>() && a.as<List>()->tuple == b.as<List>()->tuple) {
     std::vector<Value> items = a.as<List>()->items;
@@ -513,7 +524,7 @@ Value Runtime::binary(const std::string& op, const Value& a, const Value& b) {
   if (op == "*" && a.is_integer() && b.is_text()) return repeat_text(b, a.integer());
   if (op == "*" && a.is<List>() && b.is_integer()) return repeated_list(*a.as<List>(), b.integer());
   if (op == "*" && a.is_integer() && b.is<List>()) return repeated_list(*b.as<List>(), a.integer());
-  if (op == "%" && a.is_text()) return Value::text(printf_text(a.str(), b), a.as<Text>().safe);
+  if (op == "%" && a.is_text()) return Value::text(printf_text(a.str(), b, a.as<Text>().safe), a.as<Text>().safe);
   fail(fmt::format("unsupported operand type(s) for {}: '{}' and '{}'", op, type_name(a), type_name(b)));
 }
 
@@ -551,6 +562,7 @@ Value Runtime::call(const Value& callee, const Arguments& arguments) {
 Value Runtime::member(const Value& of, const std::string& name) {
   if (of.is_undefined()) use_of_undefined(of);
   if (of.is<ObjectRef>()) return of.as<ObjectRef>()->attribute(name);
+  if (of.is<List>() && of.as<List>()->group && (name == "grouper" || name == "list")) return of.as<List>()->items[name == "list" ? 1 : 0];
   Value method = method_of(of, name);
   if (!method.is_undefined()) return method;
   if (of.is<Dict>()) {
@@ -561,7 +573,7 @@ Value Runtime::member(const Value& of, const std::string& name) {
 
 Value Runtime::item(const Value& of, const Value& index) {
   if (of.is_undefined()) use_of_undefined(of);
-  if (of.is<Dict>()) {
+  if (of.is<Dict>() && !index.is<Dict>() && !(index.is<List>() && !index.as<List>()->tuple)) {
     if (const Value* found = of.as<Dict>()->find(index)) return *found;
   }
   if (of.is<List>() && index.is_integer()) {
@@ -576,12 +588,13 @@ Value Runtime::item(const Value& of, const Value& index) {
     return i >= 0 && i < n ? range->at(i) : Value::undefined(fmt::format("range object has no element {}", index.integer()));
   }
   if (of.is_text() && index.is_integer()) {
-    const std::vector<Value> items = elements(of);
-    std::int64_t i = index.integer();
-    const auto n = static_cast<std::int64_t>(items.size());
-    if (i < 0) i += n;
-    if (i < 0 || i >= n) return Value::undefined(fmt::format("'{}' object has no element {}", type_name(of), index.integer()));
-    return items[static_cast<std::size_t>(i)];
+    charge_look(of.str().size());
+    const auto n = static_cast<std::int64_t>(count_characters(of.str()));
+    const std::int64_t i = index.integer() < 0 ? index.integer() + n : index.integer();
+    if (i < 0 || i >= n) return Value::undefined(fmt::format("the text has no character {}", index.integer()));
+    std::size_t at = 0;
+    for (std::int64_t k = 0; k < i; ++k) at += decode_utf8(of.str(), at).bytes;
+    return Value::text(of.str().substr(at, decode_utf8(of.str(), at).bytes));
   }
   if (index.is_text()) {
     if (of.is<ObjectRef>()) return member(of, index.str());

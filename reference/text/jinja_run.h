@@ -113,8 +113,9 @@ class Runtime {
 // jinja_methods.cc
 Value method_of(const Value& of, const std::string& name);  // a bound method, or undefined
 Value repeat_text(const Value& text, std::int64_t times);
-std::string printf_text(const std::string& format, const Value& argument);  // format % argument; jinja_format.cc
-std::string brace_format(Runtime& runtime, const std::string& format, const Arguments& arguments);  // format.format(…); jinja_format.cc
+// jinja_format.cc: format % argument, format.format(…). `safe`: Markup, which escapes what is put into it.
+std::string printf_text(const std::string& format, const Value& argument, bool safe);
+std::string brace_format(Runtime& runtime, const std::string& format, const Arguments& arguments, bool safe);
 std::vector<std::string> split_lines(const std::string& text, bool keep_ends = false);
 std::string strip(const std::string& text, const std::string* characters, bool left, bool right);
 std::string replace_text(const std::string& text, const std::string& old, const std::string& fresh, std::int64_t count);

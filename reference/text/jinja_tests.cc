@@ -54,9 +54,9 @@ const std::map<std::string, Test>& tests() {
       {"boolean", [](Runtime&, const Value& v, const Arguments& a) { nothing("boolean", a); return v.is<bool>(); }},
       {"true", [](Runtime&, const Value& v, const Arguments& a) { nothing("true", a); return v.is<bool>() && v.as<bool>(); }},
       {"false", [](Runtime&, const Value& v, const Arguments& a) { nothing("false", a); return v.is<bool>() && !v.as<bool>(); }},
-      {"integer", [](Runtime&, const Value& v, const Arguments& a) { nothing("integer", a); return v.is<std::int64_t>(); }},
+      {"integer", [](Runtime&, const Value& v, const Arguments& a) { nothing("integer", a); return v.is<std::int64_t>() || v.is<Big>(); }},
       {"float", [](Runtime&, const Value& v, const Arguments& a) { nothing("float", a); return v.is<double>(); }},
-      {"number", [](Runtime&, const Value& v, const Arguments& a) { nothing("number", a); return v.is_number(); }},
+      {"number", [](Runtime&, const Value& v, const Arguments& a) { nothing("number", a); return v.is_number() || v.is<Big>(); }},
       {"string", [](Runtime&, const Value& v, const Arguments& a) { nothing("string", a); return v.is_text(); }},
       {"mapping", [](Runtime&, const Value& v, const Arguments& a) { nothing("mapping", a); return v.is<Dict>(); }},
       {"sequence", [](Runtime&, const Value& v, const Arguments& a) {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <utf8proc.h>
 
@@ -16,6 +17,9 @@
 
 namespace assay::jinja {
 namespace {
+
+constexpr std::uint64_t kVisit = 16;  // charged for every value that is shown or compared: values may share parts, and so be small and endless
+constexpr std::size_t kMaxBigDigits = 4300;  // as Python's own limit on the text of an integer
 
 int depth_of(const Value& value) {
   if (value.is<List>()) return value.as<List>()->depth;
@@ -101,7 +105,7 @@ void json_text(std::string& out, const std::string& text, bool ensure_ascii) {
       case '\b': out += "\\b"; break;
       case '\f': out += "\\f"; break;
       default:
-        if (code < 0x20 || (ensure_ascii && code >= 0x7F && code < 0x10000 && code != 0x7F)) out += fmt::format("\\u{:04x}", code);
+        if (code < 0x20 || (ensure_ascii && code >= 0x7F && code < 0x10000)) out += fmt::format("\\u{:04x}", code);
         else if (ensure_ascii && code >= 0x10000) out += fmt::format("\\u{:04x}\\u{:04x}", 0xD800 + ((code - 0x10000) >> 10U), 0xDC00 + ((code - 0x10000) & 0x3FFU));
         else out.append(text, at, c.bytes);
     }
@@ -127,6 +131,7 @@ std::string json_key(const Value& key) {
 
 void json_break(std::string& out, const JsonStyle& style, int depth) {
   if (!style.indented) return;
+  charge_bytes(style.indent.size() * static_cast<std::size_t>(depth) + 1);
   out += '\n';
   for (int i = 0; i < depth; ++i) out += style.indent;
 }
@@ -159,14 +164,33 @@ void json_dict(std::string& out, const DictData& dict, const JsonStyle& style, i
 
 void json_value(std::string& out, const Value& value, const JsonStyle& style, int depth) {
   check_depth(depth);
+  charge_bytes(kVisit + (value.is_text() ? value.str().size() : 0));
   if (value.is_text()) json_text(out, value.str(), style.ensure_ascii);
   else if (value.is_none()) out += "null";
   else if (value.is<bool>()) out += value.as<bool>() ? "true" : "false";
   else if (value.is<std::int64_t>()) out += std::to_string(value.as<std::int64_t>());
   else if (value.is<double>()) out += json_float(value.as<double>());
+  else if (value.is<Big>()) out += *value.as<Big>().digits;
   else if (value.is<Dict>()) json_dict(out, *value.as<Dict>(), style, depth);
   else if (value.is<List>()) json_items(out, value.as<List>()->items, '[', ']', style, depth, [&](const Value& v) { json_value(out, v, style, depth + 1); });
   else fail(fmt::format("Object of type {} is not JSON serializable", type_name(value)));
+}
+
+bool is_numeric_value(const Value& v) { return v.is_number() || v.is<Big>(); }
+
+double as_double(const Value& v) { return v.is<Big>() ? std::strtod(v.as<Big>().digits->c_str(), nullptr) : v.number(); }
+
+// With one big integer at least. Python compares exactly; against a float the nearest float of the integer decides here.
+int compare_big(const Value& a, const Value& b) {
+  if (a.is<double>() || b.is<double>()) {
+    const double x = as_double(a), y = as_double(b);
+    return std::isnan(x) || std::isnan(y) ? 2 : order(x, y);
+  }
+  const auto digits = [](const Value& v) { return v.is<Big>() ? *v.as<Big>().digits : std::to_string(v.integer()); };
+  const std::string x = digits(a), y = digits(b);
+  if ((x[0] == '-') != (y[0] == '-')) return x[0] == '-' ? -1 : 1;
+  const int size = x.size() == y.size() ? order(x, y) : order(x.size(), y.size());
+  return x[0] == '-' ? -size : size;
 }
 
 bool equal_lists(const ListData& a, const ListData& b, int depth) {
@@ -210,14 +234,32 @@ void charge_bytes(std::uint64_t n) {
   g_budget->bytes -= static_cast<std::int64_t>(n);
 }
 
+// Searching is quadratic at worst: every byte of the text may begin a comparison of the whole needle.
+void charge_look(std::uint64_t n_bytes, std::uint64_t n_needle) { charge_bytes(n_bytes / 8 * (n_needle / 256 + 1) + 1); }
+
 int deeper_than(const Value& value) { return checked_depth(depth_of(value)); }
 
 void fail(std::string message) { throw Fault{std::move(message)}; }
 
 Value Value::text(std::string s, bool safe) {
+  if (s.size() > kMaxTextBytes) fail("a text is longer than the limit of a template");
   charge_bytes(s.size() + 32);
   Value out;
   out.v = Text{std::make_shared<const std::string>(std::move(s)), safe};
+  return out;
+}
+
+Value Value::decimal(std::string digits) {
+  const bool minus = digits.starts_with('-');
+  const std::size_t first = std::min(digits.find_first_not_of('0', minus ? 1 : 0), digits.size() - 1);
+  digits = (minus ? "-" : "") + digits.substr(first);
+  std::int64_t small = 0;
+  const auto end = std::from_chars(digits.data(), digits.data() + digits.size(), small);
+  if (end.ec == std::errc()) return Value(small);
+  if (digits.size() > kMaxBigDigits) fail(fmt::format("an integer has more than {} digits", kMaxBigDigits));
+  charge_bytes(digits.size() + 32);
+  Value out;
+  out.v = Big{std::make_shared<const std::string>(std::move(digits))};
   return out;
 }
 
@@ -227,7 +269,7 @@ Value Value::undefined(std::string what) {
   return out;
 }
 
-Value Value::list(std::vector<Value> items, bool tuple) {
+Value Value::list(std::vector<Value> items, bool tuple, bool group) {
   charge_bytes(items.size() * sizeof(Value) + 32);
   auto data = std::make_shared<ListData>();
   int deepest = 0;
@@ -235,6 +277,7 @@ Value Value::list(std::vector<Value> items, bool tuple) {
   data->depth = checked_depth(deepest);
   data->items = std::move(items);
   data->tuple = tuple;
+  data->group = group;
   return Value(List(std::move(data)));
 }
 
@@ -301,7 +344,7 @@ std::string type_name(const Value& value) {
   if (value.is_undefined()) return "Undefined";
   if (value.is_none()) return "NoneType";
   if (value.is<bool>()) return "bool";
-  if (value.is<std::int64_t>()) return "int";
+  if (value.is<std::int64_t>() || value.is<Big>()) return "int";
   if (value.is<double>()) return "float";
   if (value.is_text()) return value.as<Text>().safe ? "Markup" : "str";
   if (value.is<List>()) return value.as<List>()->tuple ? "tuple" : "list";
@@ -313,6 +356,7 @@ bool truth(const Value& value) {
   if (value.is_undefined()) return false;
   if (value.is_none()) return false;
   if (value.is_number()) return value.number() != 0;
+  if (value.is<Big>()) return true;
   if (value.is_text()) return !value.str().empty();
   if (value.is<List>()) return !value.as<List>()->items.empty();
   if (value.is<Dict>()) return !value.as<Dict>()->items.empty();
@@ -321,8 +365,11 @@ bool truth(const Value& value) {
 
 bool equal(const Value& a, const Value& b, int depth) {
   check_depth(depth);
+  charge_bytes(kVisit);
   if (a.is_number() && b.is_number()) return compare_numbers(a, b) == 0;
+  if (is_numeric_value(a) && is_numeric_value(b)) return compare_big(a, b) == 0;
   if (a.v.index() != b.v.index()) return false;
+  if (a.is_text()) charge_look(std::min(a.str().size(), b.str().size()));
   if (a.is_text()) return a.str() == b.str();
   if (a.is<List>()) return equal_lists(*a.as<List>(), *b.as<List>(), depth);
   if (a.is<Dict>()) return equal_dicts(*a.as<Dict>(), *b.as<Dict>(), depth);
@@ -336,7 +383,10 @@ bool equal(const Value& a, const Value& b, int depth) {
 
 int compare(const Value& a, const Value& b, int depth) {
   check_depth(depth);
+  charge_bytes(kVisit);
+  if (a.is_text() && b.is_text()) charge_look(std::min(a.str().size(), b.str().size()));
   if (a.is_number() && b.is_number()) return compare_numbers(a, b);
+  if (is_numeric_value(a) && is_numeric_value(b)) return compare_big(a, b);
   if (a.is_text() && b.is_text()) return order(a.str(), b.str());  // UTF-8 keeps the order of code points
   if (a.is<List>() && b.is<List>() && a.as<List>()->tuple == b.as<List>()->tuple) {
     const auto &x = a.as<List>()->items, &y = b.as<List>()->items;
@@ -351,6 +401,7 @@ int compare(const Value& a, const Value& b, int depth) {
 bool contains(const Value& container, const Value& item) {
   if (container.is_text()) {
     if (!item.is_text()) fail(fmt::format("'in <string>' requires string as left operand, not {}", type_name(item)));
+    charge_look(container.str().size(), item.str().size());
     return container.str().find(item.str()) != std::string::npos;
   }
   if (container.is<Dict>()) return container.as<Dict>()->find(item) != nullptr;
@@ -382,11 +433,13 @@ std::string to_text(const Value& value, int depth) {
 
 std::string repr(const Value& value, int depth) {
   check_depth(depth);
+  charge_bytes(kVisit + (value.is_text() ? value.str().size() : 0));
   if (value.is_undefined()) return "Undefined";
   if (value.is_none()) return "None";
   if (value.is<bool>()) return value.as<bool>() ? "True" : "False";
   if (value.is<std::int64_t>()) return std::to_string(value.as<std::int64_t>());
   if (value.is<double>()) return float_text(value.as<double>());
+  if (value.is<Big>()) return *value.as<Big>().digits;
   if (value.is_text()) return value.as<Text>().safe ? "Markup(" + repr_text(value.str()) + ")" : repr_text(value.str());
   if (value.is<List>()) return repr_list(*value.as<List>(), depth);
   if (value.is<Dict>()) return repr_dict(*value.as<Dict>(), depth);
@@ -394,9 +447,12 @@ std::string repr(const Value& value, int depth) {
 }
 
 std::string canonical_key(const Value& value) {
+  charge_bytes(kVisit);
+  if (value.is_text()) charge_look(value.str().size());
   if (value.is_text()) return "s" + value.str();
   if (value.is_none()) return "n";
   if (value.is_integer()) return "i" + std::to_string(value.integer());
+  if (value.is<Big>()) return "i" + *value.as<Big>().digits;
   if (value.is<double>()) {
     const double d = value.as<double>();
     if (std::floor(d) == d && std::fabs(d) < 9e15) return "i" + std::to_string(static_cast<std::int64_t>(d));
@@ -416,6 +472,7 @@ std::string canonical_key(const Value& value) {
 }
 
 std::int64_t length_of(const Value& value) {
+  if (value.is_text()) charge_look(value.str().size());
   if (value.is_text()) return static_cast<std::int64_t>(count_characters(value.str()));
   if (value.is<List>()) return static_cast<std::int64_t>(value.as<List>()->items.size());
   if (value.is<Dict>()) return static_cast<std::int64_t>(value.as<Dict>()->items.size());
@@ -429,7 +486,7 @@ Value from_json(const Json& json, int depth) {
   if (json.is_null()) return {};
   if (json.is_boolean()) return json.get<bool>();
   if (json.is_number_float()) return json.get<double>();
-  if (json.is_number_unsigned() && json.get<std::uint64_t>() > INT64_MAX) fail("an integer of the context is beyond 64 bits");
+  if (json.is_number_unsigned() && json.get<std::uint64_t>() > INT64_MAX) return Value::decimal(std::to_string(json.get<std::uint64_t>()));
   if (json.is_number_integer()) return json.get<std::int64_t>();
   if (json.is_string()) return Value::text(json.get<std::string>());
   if (json.is_array()) {

@@ -26,11 +26,12 @@ struct Fault {
 // What one rendering may use, counted: a template cannot hang, whatever it does.
 struct Budget {
   std::int64_t steps = 5'000'000;               // evaluated expressions and statements
-  std::int64_t bytes = std::int64_t{1} << 30;   // of all texts and lists made, freed ones included
+  std::int64_t bytes = std::int64_t{1} << 29;   // of all texts and lists made (freed ones included) or looked through
   int depth = 1200;                             // of nested evaluation: bounds the machine's stack
 };
 // Charges the rendering that runs on this thread; fails where the budget ends. Outside of one nothing is counted.
 void charge_bytes(std::uint64_t n);
+void charge_look(std::uint64_t n_bytes, std::uint64_t n_needle = 0);  // looking through a text, for another in it: an eighth, more for a long one
 class BudgetScope {
  public:
   explicit BudgetScope(Budget& budget);
@@ -42,6 +43,7 @@ class BudgetScope {
   Budget* outer_;
 };
 
+inline constexpr std::uint64_t kMaxTextBytes = std::uint64_t{64} << 20;  // of one text
 inline constexpr int kMaxValueDepth = 100;  // of lists in lists; Python's own limit on recursion is 1000 calls
 
 struct Value;
@@ -58,12 +60,16 @@ struct Text {
   std::shared_ptr<const std::string> text;
   bool safe = false;  // Markup: adding plain text escapes that
 };
+// An integer beyond 64 bits: shown, compared and written as JSON (schemas hold such limits), not computed with.
+struct Big {
+  std::shared_ptr<const std::string> digits;  // "-" and decimal digits
+};
 using List = std::shared_ptr<const ListData>;
 using Dict = std::shared_ptr<const DictData>;
 using ObjectRef = std::shared_ptr<Object>;
 
 struct Value {
-  std::variant<Undefined, None, bool, std::int64_t, double, Text, List, Dict, ObjectRef> v;
+  std::variant<Undefined, None, bool, std::int64_t, double, Text, List, Dict, ObjectRef, Big> v;
 
   Value() : v(None{}) {}
   Value(bool b) : v(b) {}                 // NOLINT: values are made everywhere
@@ -73,8 +79,9 @@ struct Value {
   Value(Dict d) : v(std::move(d)) {}      // NOLINT
   Value(ObjectRef o) : v(std::move(o)) {} // NOLINT
   static Value text(std::string s, bool safe = false);
+  static Value decimal(std::string digits);  // an integer of any size from "-" and digits
   static Value undefined(std::string what);
-  static Value list(std::vector<Value> items, bool tuple = false);
+  static Value list(std::vector<Value> items, bool tuple = false, bool group = false);
   static Value dict(std::vector<std::pair<Value, Value>> items);  // the last of equal keys wins, at the first's place
 
   template <class T> bool is() const { return std::holds_alternative<T>(v); }
@@ -92,6 +99,7 @@ struct Value {
 struct ListData {
   std::vector<Value> items;
   bool tuple = false;
+  bool group = false;  // a tuple that groupby made: its members are also called grouper and list
   int depth = 1;
 };
 

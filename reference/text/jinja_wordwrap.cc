@@ -9,6 +9,7 @@ namespace assay::jinja {
 namespace {
 
 using Codes = std::u32string;
+using Part = std::u32string_view;
 
 bool blank(char32_t c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 bool letter(char32_t c) { return is_word(c) && !(c >= '0' && c <= '9'); }
@@ -18,11 +19,11 @@ bool word_punctuation(char32_t c) { return is_word(c) || std::u32string_view(U"!
 class Chunks {
  public:
   Chunks(const Codes& line, bool hyphens) : line_(line), hyphens_(hyphens) {}
-  std::vector<Codes> cut() {
-    std::vector<Codes> out;
+  std::vector<Part> cut() {
+    std::vector<Part> out;
     for (std::size_t at = 0; at < line_.size();) {
       const std::size_t end = chunk_end(at);
-      out.push_back(line_.substr(at, end - at));
+      out.push_back(Part(line_).substr(at, end - at));
       at = end;
     }
     return out;
@@ -34,8 +35,9 @@ class Chunks {
   // The end of two or more hyphens between words that begin at i; i where there are none.
   std::size_t dash_end(std::size_t i) const {
     std::size_t end = i;
+    if (i == 0 || !word_punctuation(line_[i - 1])) return i;
     while (end < line_.size() && line_[end] == '-') ++end;
-    return end >= i + 2 && i > 0 && word_punctuation(line_[i - 1]) && is(end, is_word) ? end : i;
+    return end >= i + 2 && is(end, is_word) ? end : i;
   }
   // After the hyphen at i a line may end: letters on both sides of it.
   bool breaks_after(std::size_t i) const {
@@ -65,21 +67,15 @@ class Chunks {
   bool hyphens_;
 };
 
-bool all_space(const Codes& chunk) {
+bool all_space(Part chunk) {
   return std::all_of(chunk.begin(), chunk.end(), [](char32_t c) { return is_space(c) || (c >= 0x1C && c <= 0x1F); });
 }
 
-std::size_t length_of(const std::vector<Codes>& line) {
-  std::size_t n = 0;
-  for (const Codes& chunk : line) n += chunk.size();
-  return n;
-}
-
 // The part of a chunk longer than a line that still fits: up to a hyphen where there is one.
-std::size_t part_that_fits(const Codes& chunk, std::size_t space, bool hyphens) {
+std::size_t part_that_fits(Part chunk, std::size_t space, bool hyphens) {
   if (!hyphens || chunk.size() <= space || space == 0) return space;
   const std::size_t hyphen = chunk.rfind(U'-', space - 1);
-  const bool usable = hyphen != Codes::npos && hyphen > 0 && chunk.find_first_not_of(U'-') < hyphen;
+  const bool usable = hyphen != Part::npos && hyphen > 0 && chunk.find_first_not_of(U'-') < hyphen;
   return usable ? hyphen + 1 : space;
 }
 
@@ -94,35 +90,34 @@ std::string wrapped(const std::string& text, std::int64_t given_width, bool brea
     codes += c.code;
     at += c.bytes;
   }
-  std::vector<Codes> rest = Chunks(codes, break_hyphens).cut();
+  std::vector<Part> rest = Chunks(codes, break_hyphens).cut();
+  charge_bytes(codes.size() * sizeof(char32_t) + rest.size() * sizeof(Part));
   std::reverse(rest.begin(), rest.end());
   std::string out;
   bool first = true;
   while (!rest.empty()) {
-    std::vector<Codes> line;
+    std::vector<Part> line;
+    std::size_t used = 0;
+    const auto take = [&](std::size_t n) {
+      line.push_back(rest.back().substr(0, n));
+      used += n;
+      rest.back().remove_prefix(n);
+      if (rest.back().empty()) rest.pop_back();
+    };
     if (!first && all_space(rest.back())) rest.pop_back();
-    while (!rest.empty() && length_of(line) + rest.back().size() <= width) {
-      line.push_back(std::move(rest.back()));
-      rest.pop_back();
-    }
+    while (!rest.empty() && used + rest.back().size() <= width) take(rest.back().size());
     if (!rest.empty() && rest.back().size() > width) {
-      if (break_words) {
-        const std::size_t n = part_that_fits(rest.back(), width - length_of(line), break_hyphens);
-        line.push_back(rest.back().substr(0, n));
-        rest.back().erase(0, n);
-      } else if (line.empty()) {
-        line.push_back(std::move(rest.back()));
-        rest.pop_back();
-      }
+      if (break_words) take(part_that_fits(rest.back(), width - used, break_hyphens));
+      else if (line.empty()) take(rest.back().size());
     }
     if (!line.empty() && all_space(line.back())) line.pop_back();
     if (line.empty()) continue;
+    charge_bytes(separator.size() + 4 * used);
     if (!first) out += separator;
     first = false;
-    for (const Codes& chunk : line) {
-      for (const char32_t c : chunk) append_utf8(out, c);
+    for (const Part part : line) {
+      for (const char32_t c : part) append_utf8(out, c);
     }
-    charge_bytes(separator.size() + 4 * length_of(line));
   }
   return out;
 }

@@ -68,7 +68,7 @@ class Maker:
             f"sort(attribute={attr})", "sort(case_sensitive=true)", "sort(reverse=true, case_sensitive=true)", "string", "striptags", "sum", f"sum(attribute={attr})", f"sum(start={number()})", f"sum({attr}, {number()})", "title", "tojson",
             f"tojson(indent={small()})", "tojson(ensure_ascii=true)", "tojson(sort_keys=true)", "tojson(separators=(',', ':'))", f"tojson(indent={text()})", "trim", f"trim({text()})", f"truncate({p(3, 5, 9, 12, 20)})", "truncate(9, true)",
             f"truncate(8, false, {text()}, {p(0, 1, 5)})", f"truncate(length={small()}, leeway=0)", "unique", "unique(true)", f"unique(attribute={attr})", "upper", "urlencode", "wordcount", f"wordwrap({p(3, 5, 10, 79)})", "wordwrap(5, false)",
-            "wordwrap(8, true, '|')", "wordwrap(6, break_on_hyphens=false)", "xmlattr", "filesizeformat", "filesizeformat(true)", "pprint", f"attr({text()})", "nosuch", "upper(1)", "join(sep='x')", "attr('role')", "attr('k')", "attr('upper')", "urlize", "random(1)")
+            "wordwrap(8, true, '|')", "wordwrap(6, break_on_hyphens=false)", "xmlattr", "filesizeformat", "filesizeformat(true)", f"attr({text()})", "nosuch", "upper(1)", "join(sep='x')", "attr('role')", "attr('k')", "attr('upper')")
 
     def test(self):
         return self.pick("defined", "undefined", "none", "boolean", "true", "false", "integer", "float", "number", "string", "mapping", "sequence", "iterable", "callable", "odd", "even", f"divisibleby({self.of(SMALL)})", "divisibleby 2",
@@ -77,7 +77,7 @@ class Maker:
 
     def method(self):
         p, text, small = self.pick, self.text, lambda: self.of(SMALL)
-        name = p(*(f"{n}()" for n in "upper lower title capitalize swapcase casefold strip lstrip rstrip split rsplit splitlines isdigit isdecimal isnumeric isalpha isalnum isspace isupper islower istitle isidentifier isascii isprintable keys values items copy expandtabs encode mro clear pop append is_integer bit_length conjugate".split()),
+        name = p(*(f"{n}()" for n in "upper lower title capitalize swapcase casefold strip lstrip rstrip split rsplit splitlines isdigit isdecimal isnumeric isalpha isalnum isspace isupper islower istitle isidentifier isascii isprintable keys values items copy expandtabs mro clear pop append is_integer bit_length conjugate".split()),
                  f"strip({text()})", f"lstrip({text()})", f"rstrip({text()})", f"split({text()})", f"split({text()}, {small()})", f"rsplit({text()}, {small()})", f"split(none, {small()})", f"rsplit(none, {small()})", "split(sep=',')", "split(maxsplit=1)", "splitlines(true)",
                  "splitlines(keepends=false)", f"replace({text()}, {text()})", f"replace({text()}, {text()}, {small()})", f"startswith({text()})", f"endswith({text()})", f"startswith(({text()}, {text()}))", f"startswith({text()}, {small()})",
                  f"endswith({text()}, {small()}, {small()})", f"find({text()})", f"rfind({text()})", f"find({text()}, {small()})", f"index({text()})", f"rindex({text()})", f"count({text()})", f"count({text()}, {small()})", f"count({self.any()})", f"index({self.any()})", f"join({self.seq()})",
@@ -112,8 +112,8 @@ class Maker:
             return f"{self.pick(self.seq(), self.text(), wrap())}[{index}]" if self.r.random() < 0.6 else f"{wrap()}.{self.pick('k', 'n', 'x', 'role', '0', '1', 'items', 'missing.y', 'c.d')}"
         return self.pick(f"[{sub()}, {sub()}]", f"({sub()},)", f"{{{self.text()}: {sub()}, {self.any()}: 1}}", f"dict(a={sub()})", f"namespace(x={sub()}).x", f"range({self.of(SMALL)}) | list", f"cycler({sub()}, 2).next()", f"joiner({self.text()})()",
                          f"'%s %r' % ({sub()}, {sub()})", f"{self.pick(repr('%5.2f'), repr('%-6d|'), repr('%+d'), repr('%05d'), repr('%x %%'), repr('%g'), repr('%e'), repr('%10s|'), repr('%.2s'), repr('%c'), repr('%i'), repr('%#x'), repr('% d'), repr('%*d'), repr('%(k)s'))} % {self.any()}",
-                         f"strftime_now({self.pick(repr('%Y'), repr('%d %B'), repr('%H:%M:%S %p %y'), repr('%-d'), repr('%% %j'), repr('%e %b'))})", f"lipsum", f"raise_exception({self.text()})", f"missing.x.y", f"{sub()}, {sub()}", f"f(1)", f"dict({self.seq()})", "dict.fromkeys('ab', 1)",
-                         "'a' 'b'", f"(({sub()}))", f"[{sub()},]", "{}", "()", "[1, 2,][0]", "loop", "self", "range", "''.join", "namespace()", "1.real", "1 .real", "a .b", "a. b", "caller", "varargs", f"a | {self.filter()} is {self.test()}")
+                         f"strftime_now({self.pick(repr('%Y'), repr('%d %B'), repr('%H:%M:%S %p %y'), repr('%-d'), repr('%% %j'), repr('%e %b'))})", f"raise_exception({self.text()})", f"missing.x.y", f"{sub()}, {sub()}", f"f(1)", f"dict({self.seq()})", "dict.fromkeys('ab', 1)",
+                         "'a' 'b'", f"(({sub()}))", f"[{sub()},]", "{}", "()", "[1, 2,][0]", "loop", "range", "''.join", "namespace()", "1.real", "1 .real", "a .b", "a. b", "caller", "varargs", f"a | {self.filter()} is {self.test()}")
 
     # --- statements
     def signs(self, inner):
@@ -193,7 +193,7 @@ class Maker:
                              "{% set g = a | map('nosuch') %}ok", "{% set g = rows | selectattr('n', 'gt', 'x') %}{{ g is defined }}", "{{ [1, 'x'] | map('abs') | first }}", "{% set g = a | select %}{{ g | list }}{{ g | list }}", "{% for x in a %}{% for y in a %}{% if y == 1 %}{% break %}{% endif %}{{ y }}{% endfor %};{% endfor %}",
                              "{% set loop = 1 %}{{ loop }}", "{% for loop in a %}{% endfor %}", "{% for x in a %}{% set loop = x %}{{ loop }}{% endfor %}", "{% set ns = namespace(f=true) %}{% for x in a if ns.f %}{% set ns.f = false %}{{ x }}{% endfor %}", "{% set x %}{% for i in a %}{{ i }}{% break %}{% endfor %}{% endset %}{{ x }}",
                              "{% for x in a %}{% set y %}{{ x }}{% break %}{% endset %}{% endfor %}|{{ y }}", "{% set true = 1 %}", "{% block b %}{{ s }}{% endblock %}", "{% block b %}{% endblock %}{% block b %}{% endblock %}", "{% for k in d %}{{ k }}{{ d[k] }}{% endfor %}", "{% set a, a = 1, 2 %}{{ a }}", "{% macro m(a, a) %}{% endmacro %}",
-                             "{% autoescape true %}{{ '<' }}{% endautoescape %}", "{% if x %}a{% elif %}{% endif %}", "{% else %}", "{% endfor %}", "{% for x in a %}", "{% set x 1 %}", "{{ }}", "{% %}", "{{ 1 + }}", "{{ 'abc }}", "{% if a %}", "{{ a b }}", "{{ a[ }}", "{{ a[] }}", "{% set x = %}", "{% for in a %}", "{{ a..b }}", "{{ a.1b }}", "{{ $ }}", "{{ a & b }}", "{{ 1if true else 2 }}", "{{ not }}", "{% extends 'x' %}", "{% import 'x' as y %}", "{% do x %}", "{% trans %}", "{% debug %}")
+                             "{% if x %}a{% elif %}{% endif %}", "{% else %}", "{% endfor %}", "{% for x in a %}", "{% set x 1 %}", "{{ }}", "{% %}", "{{ 1 + }}", "{{ 'abc }}", "{% if a %}", "{{ a b }}", "{{ a[ }}", "{{ a[] }}", "{% set x = %}", "{% for in a %}", "{{ a..b }}", "{{ a.1b }}", "{{ $ }}", "{{ a & b }}", "{{ 1if true else 2 }}", "{{ not }}", "{% extends 'x' %}", "{% import 'x' as y %}", "{% do x %}", "{% trans %}", "{% debug %}")
         return self.space() + self.show()
 
     def template(self):
@@ -204,7 +204,10 @@ class Maker:
 
 ADDRESS = re.compile(r" at 0x[0-9a-f]+|<function|<bound method|<built-in|<class |<jinja2|<transformers|lipsum|<Macro|dict_reverse|<itertools|cannot be|TemplateReference|<Cycler")
 
-HIDDEN_ADDRESS = re.compile("generatorobj|jborotareneg|reverseiterator|builtinmethod|functionraise|macroobject")  # also folded, joined or reversed
+# Jinja2 folds constants when it compiles, and its folding forgives slices of what has none; a hidden attribute of undefined is its only one.
+FOLDED = re.compile(r"(true|false|none|[0-9.]|'|\"|\]|\)|\.format|\.items|\.upper)\)*\[[^\]]*:", re.IGNORECASE)
+DUNDER = re.compile(r"\)\.__class__|\w\.\w+\.\w*\.?__class__")
+HIDDEN_ADDRESS = re.compile("generatorobj|jborotareneg|reverseiterator|rotaretiesrever|builtinmethod|functionraise|macroobject")  # also folded, joined or reversed
 
 
 def cases(n, seed):
@@ -213,7 +216,7 @@ def cases(n, seed):
     while made < n:
         template = Maker(random.Random(f"{seed}-{i}")).template()
         i += 1
-        if template in seen or re.search(r"\brandom\b(?!\()|1e308|urlize|pprint|lipsum", template) and random.Random(i).random() < 0.9:
+        if template in seen or FOLDED.search(template) or DUNDER.search(template):
             continue
         seen.add(template)
         target = expected(template, CONTEXT)
