@@ -211,8 +211,10 @@ Value choose(Runtime& r, const Value& v, const Arguments& a, bool attribute, boo
 Value join(Runtime& r, const Value& v, const Arguments& a) {
   const Bound b("join", a, {"d", "attribute"});
   std::vector<std::string> parts;
+  std::uint64_t total = 0;
   for (const Value& item : elements(v)) {
     parts.push_back(to_text(r.attribute_path(item, b.get(1))));
+    check_text_size(total += parts.back().size());
   }
   return Value::text(join_texts(b.has(0) ? to_text(b.get(0)) : "", parts));
 }

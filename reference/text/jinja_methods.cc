@@ -232,6 +232,7 @@ std::string translated(const std::string& text, const Value& table) {
     else if (to) fail("translate needs characters, texts or none in its mapping");
     else append_utf8(out, c);
     charge_bytes(out.size() - before);
+    check_text_size(out.size());
   }
   return out;
 }
@@ -303,8 +304,10 @@ const std::map<std::string, TextMethod>& text_methods() {
        }},
       {"join", [](const std::string& t, const Arguments& a) {
          std::vector<std::string> parts;
+         std::uint64_t total = 0;
          for (const Value& v : elements(Bound("join", a, {"iterable"}).need(0))) {
            if (!v.is_text()) fail(fmt::format("join needs texts, not {}", type_name(v)));
+           check_text_size(total += v.str().size());
            parts.push_back(v.str());
          }
          return Value::text(join_texts(t, parts));
@@ -498,9 +501,12 @@ std::string replace_text(const std::string& text, const std::string& old, const 
 }
 
 std::string join_texts(const std::string& separator, const std::vector<std::string>& parts) {
+  std::uint64_t total = separator.size() * parts.size();
+  for (const std::string& part : parts) total += part.size();
+  check_text_size(total);
+  charge_bytes(total);
   std::string out;
   for (std::size_t i = 0; i < parts.size(); ++i) {
-    charge_bytes(separator.size() + parts[i].size());
     if (i > 0) out += separator;
     out += parts[i];
   }

@@ -18,7 +18,7 @@
 namespace assay::jinja {
 namespace {
 
-constexpr std::uint64_t kVisit = 16;  // charged for every value that is shown or compared: values may share parts, and so be small and endless
+constexpr std::uint64_t kVisit = 64;  // charged for every value that is shown or compared: values may share parts, and so be small and endless
 constexpr std::size_t kMaxBigDigits = 4300;  // as Python's own limit on the text of an integer
 
 int depth_of(const Value& value) {
@@ -78,6 +78,7 @@ std::string joined(const Items& items, Show show) {
     if (!out.empty()) out += ", ";
     out += show(item);
   }
+  charge_bytes(out.size());  // every level copies what lies below it
   return out;
 }
 
@@ -235,14 +236,18 @@ void charge_bytes(std::uint64_t n) {
 }
 
 // Searching is quadratic at worst: every byte of the text may begin a comparison of the whole needle.
-void charge_look(std::uint64_t n_bytes, std::uint64_t n_needle) { charge_bytes(n_bytes / 8 * (n_needle / 256 + 1) + 1); }
+void charge_look(std::uint64_t n_bytes, std::uint64_t n_needle) { charge_bytes(n_bytes / 2 * (n_needle / 256 + 1) + 1); }
+
+void check_text_size(std::uint64_t n) {
+  if (n > kMaxTextBytes) fail(fmt::format("a text is longer than {} bytes", kMaxTextBytes));
+}
 
 int deeper_than(const Value& value) { return checked_depth(depth_of(value)); }
 
 void fail(std::string message) { throw Fault{std::move(message)}; }
 
 Value Value::text(std::string s, bool safe) {
-  if (s.size() > kMaxTextBytes) fail("a text is longer than the limit of a template");
+  check_text_size(s.size());
   charge_bytes(s.size() + 32);
   Value out;
   out.v = Text{std::make_shared<const std::string>(std::move(s)), safe};
@@ -465,6 +470,7 @@ std::string canonical_key(const Value& value) {
       const std::string part = canonical_key(v);
       out += fmt::format("{}:{}", part.size(), part);
     }
+    charge_bytes(out.size());
     return out;
   }
   if (value.is<ObjectRef>()) return fmt::format("o{}", static_cast<const void*>(value.as<ObjectRef>().get()));

@@ -26,12 +26,13 @@ struct Fault {
 // What one rendering may use, counted: a template cannot hang, whatever it does.
 struct Budget {
   std::int64_t steps = 5'000'000;               // evaluated expressions and statements
-  std::int64_t bytes = std::int64_t{1} << 29;   // of all texts and lists made (freed ones included) or looked through
+  std::int64_t bytes = std::int64_t{1} << 28;   // of all texts and lists made (freed ones included) or looked through
   int depth = 1200;                             // of nested evaluation: bounds the machine's stack
 };
 // Charges the rendering that runs on this thread; fails where the budget ends. Outside of one nothing is counted.
 void charge_bytes(std::uint64_t n);
-void charge_look(std::uint64_t n_bytes, std::uint64_t n_needle = 0);  // looking through a text, for another in it: an eighth, more for a long one
+void charge_look(std::uint64_t n_bytes, std::uint64_t n_needle = 0);  // looking through a text, for another in it: half, more for a long one
+void check_text_size(std::uint64_t n);  // fails beyond kMaxTextBytes, before the text is made
 class BudgetScope {
  public:
   explicit BudgetScope(Budget& budget);

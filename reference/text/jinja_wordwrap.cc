@@ -91,7 +91,7 @@ std::string wrapped(const std::string& text, std::int64_t given_width, bool brea
     at += c.bytes;
   }
   std::vector<Part> rest = Chunks(codes, break_hyphens).cut();
-  charge_bytes(codes.size() * sizeof(char32_t) + rest.size() * sizeof(Part));
+  charge_bytes(4 * (codes.size() * sizeof(char32_t) + rest.size() * sizeof(Part)));  // four passes over them
   std::reverse(rest.begin(), rest.end());
   std::string out;
   bool first = true;
