@@ -41,6 +41,15 @@ struct GenerateRequest {
   std::vector<std::int32_t> ids;
   std::uint64_t item = 0;  // names the random stream, with the sample's number
 };
+// One token as it is taken, for those who cannot wait for the whole answer.
+struct GeneratedToken {
+  std::size_t request = 0;
+  std::int64_t sample = 0;
+  std::int32_t id = 0;
+  double logprob = 0;           // as in GenerateAnswer
+  const TopLogprobs& top;       // empty unless asked for; gone when the call returns
+};
+
 struct GenerateOptions {
   std::int64_t max_tokens = 128;
   std::int64_t samples = 1;  // per request
@@ -54,6 +63,8 @@ struct GenerateOptions {
   // Asked after every token with the request's index, the sample and its ids so far; true ends the sample ("stop"). Calls come from
   // one thread, in an order that may depend on batching: the answer must depend on the arguments alone.
   std::function<bool(std::size_t request, std::int64_t sample, std::span<const std::int32_t> ids)> stop = {};
+  // Told of every token of a sample in its order, before `stop` is asked about it; from the same thread. May be empty.
+  std::function<void(const GeneratedToken& token)> token = {};
   std::function<void(std::uint64_t n_tokens)> progress = {};  // tokens done since the last call; may be empty
 };
 struct GenerateAnswer {

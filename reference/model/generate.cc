@@ -18,6 +18,8 @@ constexpr std::int64_t kPassRows = 1024;
 constexpr std::size_t kMaxAnswers = std::size_t{1} << 22;  // of one call; each takes a few hundred bytes before it begins
 constexpr std::int64_t kPageBytes = std::int64_t{1} << 30;
 
+const TopLogprobs kNoTop;
+
 // A sequence with its keys and values; one for the common beginning, one for each prompt, one for each sample.
 struct Live {
   std::size_t request = 0;
@@ -238,6 +240,7 @@ class Generator {
     if (options_.top_logprobs > 0) l.top.push_back(top_tokens(logits, options_.top_logprobs, norm));
     l.logprobs.push_back(double{logits[static_cast<std::size_t>(id)]} - norm);
     ++s_.stats.tokens_generated;
+    if (options_.token) options_.token({l.request, l.sample, id, l.logprobs.back(), l.top.empty() ? kNoTop : l.top.back()});
   }
 
   std::span<const std::int32_t> made(const Live& l) const { return std::span(l.ids).subspan(l.n_prompt); }
