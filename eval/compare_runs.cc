@@ -1,5 +1,7 @@
 #include "eval/compare_runs.h"
 
+#include <map>
+
 #include "base/stats/binomial.h"
 #include "base/stats/paired.h"
 
@@ -10,6 +12,7 @@ struct Pair {
   std::string key;
   double a = 0, b = 0;
   bool judged = false;  // both are right or wrong
+  std::int64_t cluster = 0;
 };
 
 Result<std::int64_t> suite_of(const Database& database, std::int64_t run) {
@@ -22,15 +25,18 @@ Result<std::int64_t> suite_of(const Database& database, std::int64_t run) {
 
 Result<std::vector<Pair>> pairs_of(const Database& database, std::int64_t run_a, std::int64_t run_b) {
   ASSAY_TRY(Statement rows, database.prepare(R"sql(
-    SELECT i.key, x.score, y.score, x.correct, y.correct FROM main.item_result x JOIN main.item_result y ON y.item_id = x.item_id
+    SELECT i.key, x.score, y.score, x.correct, y.correct, i.cluster FROM main.item_result x JOIN main.item_result y ON y.item_id = x.item_id
     JOIN main.item i ON i.id = x.item_id WHERE x.run_id = ?1 AND y.run_id = ?2 AND x.score IS NOT NULL AND y.score IS NOT NULL
     ORDER BY i.ordinal)sql"));
   rows.with(run_a, run_b);
   std::vector<Pair> pairs;
+  std::map<std::string, std::int64_t> clusters;
   for (;;) {
     ASSAY_TRY(const bool row, rows.next());
     if (!row) break;
-    pairs.push_back({.key = rows.text(0), .a = rows.real(1), .b = rows.real(2), .judged = !rows.is_null(3) && !rows.is_null(4)});
+    const std::string cluster = rows.text(5);  // "": the item stands alone
+    const auto number = clusters.try_emplace(cluster.empty() ? "item " + rows.text(0) : "cluster " + cluster, std::ssize(clusters)).first->second;
+    pairs.push_back({.key = rows.text(0), .a = rows.real(1), .b = rows.real(2), .judged = !rows.is_null(3) && !rows.is_null(4), .cluster = number});
   }
   return pairs;
 }
@@ -60,12 +66,16 @@ Result<RunComparison> compare_runs(const Database& database, std::int64_t run_a,
   RunComparison out{.run_a = run_a, .run_b = run_b, .n = static_cast<std::int64_t>(pairs.size())};
   count_flips(pairs, out);
   std::vector<double> a, b;
+  std::vector<std::int64_t> clusters;
   for (const Pair& pair : pairs) {
     a.push_back(pair.a);
     b.push_back(pair.b);
+    clusters.push_back(pair.cluster);
+    out.n_changed += pair.a != pair.b ? 1 : 0;
   }
-  const stats::Paired paired = stats::paired_difference(a, b, {}, out.level, seed);
+  const stats::Paired paired = stats::paired_difference(a, b, clusters, out.level, seed);
   out.delta = paired.delta;
+  out.se = paired.se;
   if (paired.se) out.low = paired.low, out.high = paired.high;
   out.test = out.gained ? "mcnemar-exact" : "sign-flip";
   out.p = out.gained ? stats::mcnemar_exact(*out.gained, *out.lost) : paired.p_sign_flip;

@@ -15,7 +15,8 @@ struct RunComparison {
   double delta = 0;                            // mean of b minus a, of the items' values in their main metric
   std::optional<std::int64_t> gained, lost;    // wrong to right and back; none where items are not right or wrong
   std::string test;                            // mcnemar-exact, or sign-flip where values are real
-  std::optional<double> p, low, high;          // interval of delta on the population, at `level`
+  std::int64_t n_changed = 0;                  // items whose values differ
+  std::optional<double> p, se, low, high;      // se robust to clusters of items; interval of delta on the population, at `level`
   double level = 0.95;
   std::vector<std::string> flips;              // keys of the items that changed side
 };
