@@ -22,7 +22,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kWaveItems = 256;  // of one transaction: what an interruption loses at most
+// A wave is one transaction: what an interruption loses. Few enough items that it is a small part of any long run, enough that the engine's
+// passes are full: 8 passes' worth of tokens, counted as bytes / 4, the usual size of a token, and what may be generated.
+constexpr std::size_t kWaveItems = 256;
+constexpr std::size_t kPassesOfWave = 8, kPassTokens = 4096, kBytesPerToken = 4;
 constexpr double kSecondsPerHour = 3600;
 
 // The items asked by sub-task, in the order in which the sub-tasks appear.
@@ -119,16 +122,30 @@ class SuiteRun {
     Progress progress(fmt::format("{} {} {}", model_.name, suite_.name, protocol_.name), items.size(), "items", options_.quiet);
     std::size_t done = 0;
     while (done < items.size() && !stop_requested()) {
-      const std::size_t n = std::min(kWaveItems, items.size() - done);
+      const std::size_t n = wave_size(std::span(items).subspan(done));
       model_.engine->reset_stats();
       const auto begin = Clock::now();
-      ASSAY_TRY(std::vector<AskedItem> asked, ask_items(model_, suite_, protocol_, std::span(items).subspan(done, n), options_.seed, progress));
-      ASSAY_OK(write_wave(asked, begin));
-      std::ranges::move(asked, std::back_inserter(asked_));
+      auto asked = ask_items(model_, suite_, protocol_, std::span(items).subspan(done, n), options_.seed, progress);
+      if (!asked.ok() && asked.error().code == Code::interrupted) break;  // within a wave: its items are asked again
+      if (!asked.ok()) return std::move(asked).error();
+      ASSAY_OK(write_wave(*asked, begin));
+      std::ranges::move(*asked, std::back_inserter(asked_));
       done += n;
     }
     std::ranges::sort(asked_, {}, &AskedItem::index);
     return finish(done == items.size());
+  }
+
+  std::size_t wave_size(std::span<const std::size_t> items) const {
+    const std::size_t pass = options_.wave_tokens > 0 ? static_cast<std::size_t>(options_.wave_tokens) : kPassTokens;
+    std::size_t tokens = 0, n = 0;
+    while (n < std::min(kWaveItems, items.size()) && (n == 0 || tokens < kPassesOfWave * pass)) {
+      const Item& item = suite_.items[items[n++]];
+      std::size_t bytes = item.question.size() + item.passage.size() + item.text.size();
+      for (const std::string& option : item.options) bytes += option.size();
+      tokens += bytes / kBytesPerToken + (protocol_.kind == ProtocolKind::generate ? static_cast<std::size_t>(std::max(0, protocol_.max_tokens)) : 0);
+    }
+    return n;
   }
 
   Status write_wave(std::vector<AskedItem>& asked, Clock::time_point begin) {

@@ -22,6 +22,7 @@ struct RunOptions {
   std::string data_dir;                  // where the suite's items were read, if they are others' data
   std::optional<std::int64_t> price_id;  // row of table price for this machine's hour
   std::optional<double> usd_per_hour;    // of that row
+  std::int64_t wave_tokens = 0;          // of one pass of the engine, 0: its own; a transaction holds a few passes' worth of items
 };
 
 struct RunReport {

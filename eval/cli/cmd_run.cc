@@ -22,7 +22,7 @@ Result<int> run(const Globals& globals, const Arguments& arguments) {
   ASSAY_TRY(EvalModel model, load_eval_model(arguments.model, engine));
   ASSAY_TRY(Database database, Database::create(globals.db));
   ASSAY_TRY(Recorder recorder, Recorder::open(database));
-  RunOptions options{.seed = globals.seed, .data_dir = arguments.data};
+  RunOptions options{.seed = globals.seed, .data_dir = arguments.data, .wave_tokens = globals.wave_tokens};
   if (arguments.limit > 0) options.limit = arguments.limit;
   ASSAY_OK(price_run(database, options));
   ASSAY_TRY(const RunReport report, run_suite(recorder, model, suite, *protocol, options));
