@@ -47,3 +47,9 @@ function(assay_library name)
   target_link_libraries(${name} PUBLIC assay_flags ${arg_USES})
   target_precompile_headers(${name} PRIVATE ${PROJECT_SOURCE_DIR}/base/pch.h)
 endfunction()
+
+# assay_uses_httplib(TARGET FILE...): only these files see its header and macros, so that nothing else is compiled differently for it.
+function(assay_uses_httplib target)
+  set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS "${HTTPLIB_CFLAGS_OTHER}" SKIP_PRECOMPILE_HEADERS ON)
+  target_link_libraries(${target} PUBLIC $<LINK_ONLY:PkgConfig::HTTPLIB>)
+endfunction()
