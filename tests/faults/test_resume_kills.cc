@@ -1,0 +1,133 @@
+// A real `assay run`, killed again and again, then continued: the evidence is that of a run that nobody touched.
+#include <poll.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
+#include "base/rng.h"
+#include "reports/database.h"
+#include "tests/command.h"
+#include "tests/process.h"
+
+using namespace assay;
+
+namespace {
+
+const std::string kModel = ASSAY_TREE "/suites/data/demo/model";
+constexpr int kKills = 7;  // of each kind of protocol
+
+struct Kind {
+  const char *suite, *protocol, *limit;
+};
+constexpr Kind kKinds[] = {{"world-mc", "text-0shot", "120"}, {"tales-bpb", "bos-micro", "60"}, {"steps-gen", "direct-0shot", "60"}};
+
+std::vector<std::string> run_arguments(const Kind& kind, const std::string& db) {
+  return {"run", kModel, "--suite", kind.suite, "--protocol", kind.protocol, "--limit", kind.limit, "--db", db, "--wave-tokens", "64", "--threads", "1", "--json"};
+}
+std::vector<std::string> resume_arguments(const std::string& db) { return {"resume", "1", "--db", db, "--wave-tokens", "64", "--threads", "1", "--json"}; }
+
+double number(const std::string& db, const std::string& sql) {
+  const auto database = Database::open_read_only(db);
+  REQUIRE(database.ok());
+  auto statement = database->prepare(sql);
+  REQUIRE(statement.ok());
+  REQUIRE(statement->next().value());
+  return statement->real(0);
+}
+
+// True once a run stands in the database.
+bool has_run(const std::string& db) {
+  if (!std::filesystem::exists(db)) return false;
+  const auto database = Database::open_read_only(db);
+  if (!database.ok()) return false;  // killed before the tables were there
+  auto statement = database->prepare("SELECT count(*) FROM main.run");
+  return statement.ok() && statement->next().value() && statement->integer(0) > 0;
+}
+
+void wait_at_most(AssayProcess& process, double seconds) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+  while (process.running() && std::chrono::steady_clock::now() < until) ::poll(nullptr, 0, 1);
+}
+
+// Waits for the end of the process, at most so long; then kills it. True: it was killed.
+bool kill_after(AssayProcess& process, double seconds) {
+  wait_at_most(process, seconds);
+  if (!process.running()) return false;
+  process.signal(SIGKILL);
+  return process.wait() == -SIGKILL;
+}
+
+}  // namespace
+
+TEST_CASE("resume: runs killed at random moments end with the bytes of one that was not") {
+  int killed = 0, within = 0;  // within: with a run begun and not complete
+  for (const Kind& kind : kKinds) {
+    INFO(kind.suite);
+    const Scratch scratch;
+    const std::string whole = scratch / "whole.db", db = scratch / "killed.db";
+    const auto begin = std::chrono::steady_clock::now();
+    REQUIRE(run_assay(run_arguments(kind, whole), scratch.path()).code == 0);
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    Stream random(7, static_cast<std::uint64_t>(&kind - kKinds));
+    for (int i = 0; i < kKills; ++i) {
+      const std::vector<std::string> arguments = has_run(db) ? resume_arguments(db) : run_arguments(kind, db);
+      AssayProcess process(arguments, scratch.path());
+      // Moments are drawn from the whole length of the run: loading, asking, writing, closing.
+      if (!kill_after(process, random.uniform() * seconds)) break;  // it was done sooner
+      ++killed;
+      within += has_run(db) ? 1 : 0;
+    }
+    const CommandResult last = run_assay(has_run(db) ? resume_arguments(db) : run_arguments(kind, db), scratch.path());
+    INFO(last.err);
+    REQUIRE(last.code == 0);
+    const CommandResult expected = run_assay({"export", "--canonical", "--db", whole}, scratch.path());
+    const CommandResult got = run_assay({"export", "--canonical", "--db", db}, scratch.path());
+    REQUIRE(expected.code == 0);
+    CHECK(expected.out.size() > 10'000);
+    CHECK((got.out == expected.out));
+    // What was spent is what is in the rows, over all parts.
+    for (const char* sql : {"SELECT tokens_asked FROM main.run", "SELECT tokens_generated FROM main.run", "SELECT sum(tokens) FROM main.router_stat",
+                            "SELECT items_seen FROM main.run", "SELECT count(*) FROM main.item_result", "SELECT count(*) FROM main.run"}) {
+      INFO(sql);
+      CHECK(number(db, sql) == number(whole, sql));
+    }
+    CHECK(number(db, "SELECT tokens_computed FROM main.run") > 0);
+    const double cost = number(db, "SELECT cost_usd FROM main.run"), due = number(db, "SELECT r.wall_seconds / 3600 * p.usd_per_hour FROM main.run r JOIN main.price p ON p.id = r.price_id");
+    CHECK(std::abs(cost - due) <= 1e-12 * due);
+    CHECK(due > 0);
+    const auto report = parse_json(last.out, "");
+    REQUIRE(report.ok());
+    CHECK((*report)["status"] == "complete");
+    CHECK((*report)["n"] == std::stoi(kind.limit));
+  }
+  CHECK(killed >= kKills);  // a machine on which every run is over before it can be killed tests nothing
+  CHECK(within >= 1);
+}
+
+TEST_CASE("resume: SIGINT and SIGTERM give exit code 5 and a run that can be continued") {
+  const Kind kind = {"steps-gen", "cot-0shot", "100"};
+  const Scratch scratch;
+  const auto begin = std::chrono::steady_clock::now();
+  REQUIRE(run_assay(run_arguments(kind, scratch / "whole.db"), scratch.path()).code == 0);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  int interrupted = 0;
+  for (int i = 1; i <= 4; ++i) {
+    const std::string db = scratch / ("a" + std::to_string(i) + ".db");
+    AssayProcess process(run_arguments(kind, db), scratch.path());
+    wait_at_most(process, seconds * (0.4 + 0.1 * i));
+    if (!process.running()) continue;
+    process.signal(i % 2 == 0 ? SIGINT : SIGTERM);
+    const int code = process.wait();
+    if (code != 5 || !has_run(db)) continue;  // it was done, or had not begun
+    ++interrupted;
+    CHECK(number(db, "SELECT count(*) FROM main.run WHERE status = 'interrupted'") == 1);
+    CHECK(number(db, "SELECT count(*) FROM main.item_result") == number(db, "SELECT items_seen FROM main.run"));
+    CHECK_FALSE(std::filesystem::exists(db + "-wal"));  // a command that ends leaves one file
+    if (interrupted > 1) continue;
+    REQUIRE(run_assay(resume_arguments(db), scratch.path()).code == 0);
+    CHECK(number(db, "SELECT count(*) FROM main.item_result") == 100);
+    CHECK(number(db, "SELECT count(*) FROM main.run WHERE status = 'complete'") == 1);
+  }
+  CHECK(interrupted >= 1);
+}
