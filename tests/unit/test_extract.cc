@@ -44,6 +44,7 @@ TEST_CASE("extract: numbers") {
   CHECK(found("last-number", "from 5-3 to -7") == "-7");
   CHECK(found("last-number", "5-3") == "3");
   CHECK(found("last-number", "1, 2, 3,") == "3");
+  CHECK(found("last-number", "It is 18.") == "18");
   CHECK(found("last-number", "none") == "(nothing)");
   CHECK(found("first-number", "") == "(nothing)");
 }

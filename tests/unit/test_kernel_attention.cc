@@ -202,6 +202,31 @@ TEST_CASE("kernels: a query alone, in a batch, or over copied pages gives the sa
   });
 }
 
+TEST_CASE("kernels: a tile of queries that crosses a page gives each of them its own keys") {
+  const AttentionShape shape{2, 2, 24, 20, 0.2f};
+  const auto s = make_sequence(shape, 140, true);
+  const auto q = normals(static_cast<std::size_t>(6 * 2 * 24), 6);
+  // Queries 61 .. 66 and 125 .. 130: the first four of each are a tile that ends in the next page; the fourth one of
+  // the second lot has a window that begins a page before the others'.
+  for (const std::int64_t first : {61, 125}) {
+    each_compute([&](const Compute& c) {
+      std::vector<float> batch(6 * 2 * 20), alone(2 * 20);
+      std::vector<AttentionQuery> queries;
+      for (std::int64_t i = 0; i < 6; ++i) {
+        const std::int64_t begin = first == 61 ? 0 : i == 3 ? 60 : 70;
+        queries.push_back({q.data() + i * 48, batch.data() + i * 40, s.pages.data(), begin, first + i + 1});
+      }
+      attention(c, shape, queries.data(), 6);
+      for (std::int64_t i = 0; i < 6; ++i) {
+        AttentionQuery one = queries[static_cast<std::size_t>(i)];
+        one.out = alone.data();
+        attention(c, shape, &one, 1);
+        CHECK(std::memcmp(alone.data(), batch.data() + i * 40, alone.size() * sizeof(float)) == 0);
+      }
+    });
+  }
+}
+
 TEST_CASE("kernels: attention shows a NaN key that is visible and no other") {
   const AttentionShape shape{1, 1, 16, 16, 0.25f};
   auto s = make_sequence(shape, 70, false);

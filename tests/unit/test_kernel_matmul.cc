@@ -51,6 +51,15 @@ TEST_CASE("kernels: packing keeps every weight and pads with zeros") {
   }
 }
 
+TEST_CASE("kernels: packing writes zeros past the last output, whatever the memory held") {
+  const auto rows = normals(37 * 70, 1);
+  std::vector<float> memory(64 * 70, 7.0f);
+  pack(rows.data(), WeightFormat::f32, 37, 70, memory.data());
+  for (std::size_t k = 0; k < 70; ++k) {  // panel 1 holds outputs 32 .. 63
+    for (std::size_t j = 5; j < 32; ++j) REQUIRE(memory[(70 + k) * 32 + j] == 0);
+  }
+}
+
 TEST_CASE("kernels: packing panel by panel gives the same memory as packing at once") {
   const auto whole = make_weights(normals(100 * 33, 2), WeightFormat::bf16, 100, 33);
   std::vector<std::byte> memory(whole.memory.size());
