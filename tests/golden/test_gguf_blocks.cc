@@ -19,6 +19,7 @@ Format format_called(const std::string& name) {
     if (name_of(static_cast<Format>(f)) == name) return static_cast<Format>(f);
   }
   FAIL("no format " << name);
+  return Format::F32;
 }
 
 std::string splitmix_bytes(std::uint64_t seed, std::size_t count) {
