@@ -58,51 +58,72 @@ bool kill_after(AssayProcess& process, double seconds) {
   return process.wait() == -SIGKILL;
 }
 
+// What was spent is what is in the rows, over all parts of a run.
+void check_spent(const std::string& db, const std::string& whole) {
+  for (const char* sql : {"SELECT tokens_asked FROM main.run", "SELECT tokens_generated FROM main.run", "SELECT sum(tokens) FROM main.router_stat",
+                          "SELECT items_seen FROM main.run", "SELECT count(*) FROM main.item_result", "SELECT count(*) FROM main.run"}) {
+    INFO(sql);
+    CHECK(number(db, sql) == number(whole, sql));
+  }
+  CHECK(number(db, "SELECT tokens_computed FROM main.run") > 0);
+  const double cost = number(db, "SELECT cost_usd FROM main.run");
+  const double due = number(db, "SELECT r.wall_seconds / 3600 * p.usd_per_hour FROM main.run r JOIN main.price p ON p.id = r.price_id");
+  CHECK(due > 0);
+  CHECK(std::abs(cost - due) <= 1e-12 * due);
+}
+
+struct Kills {
+  int all = 0, within = 0;  // within: with a run begun and not complete
+};
+
+// One run, killed up to `most` times at moments drawn from the length of a whole one (loading, asking, writing, closing), then finished.
+Kills killed_run(const Kind& kind, const std::string& db, const std::string& folder, double seconds, int most, Stream& random) {
+  Kills kills;
+  const auto next = [&] { return has_run(db) ? resume_arguments(db) : run_arguments(kind, db); };
+  while (kills.all < most) {
+    AssayProcess process(next(), folder);
+    if (!kill_after(process, random.uniform() * seconds)) break;  // it was done sooner
+    ++kills.all;
+    kills.within += has_run(db) ? 1 : 0;
+  }
+  const CommandResult last = run_assay(next(), folder);
+  INFO(last.err);
+  REQUIRE(last.code == 0);
+  const auto report = parse_json(last.out, "");
+  REQUIRE(report.ok());
+  CHECK((*report)["status"] == "complete");
+  CHECK((*report)["n"] == std::stoi(kind.limit));
+  return kills;
+}
+
 }  // namespace
 
 TEST_CASE("resume: runs killed at random moments end with the bytes of one that was not") {
-  int killed = 0, within = 0;  // within: with a run begun and not complete
+  int within = 0;
   for (const Kind& kind : kKinds) {
     INFO(kind.suite);
     const Scratch scratch;
-    const std::string whole = scratch / "whole.db", db = scratch / "killed.db";
+    const std::string whole = scratch / "whole.db";
     const auto begin = std::chrono::steady_clock::now();
     REQUIRE(run_assay(run_arguments(kind, whole), scratch.path()).code == 0);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    Stream random(7, static_cast<std::uint64_t>(&kind - kKinds));
-    for (int i = 0; i < kKills; ++i) {
-      const std::vector<std::string> arguments = has_run(db) ? resume_arguments(db) : run_arguments(kind, db);
-      AssayProcess process(arguments, scratch.path());
-      // Moments are drawn from the whole length of the run: loading, asking, writing, closing.
-      if (!kill_after(process, random.uniform() * seconds)) break;  // it was done sooner
-      ++killed;
-      within += has_run(db) ? 1 : 0;
-    }
-    const CommandResult last = run_assay(has_run(db) ? resume_arguments(db) : run_arguments(kind, db), scratch.path());
-    INFO(last.err);
-    REQUIRE(last.code == 0);
     const CommandResult expected = run_assay({"export", "--canonical", "--db", whole}, scratch.path());
-    const CommandResult got = run_assay({"export", "--canonical", "--db", db}, scratch.path());
     REQUIRE(expected.code == 0);
     CHECK(expected.out.size() > 10'000);
-    CHECK((got.out == expected.out));
-    // What was spent is what is in the rows, over all parts.
-    for (const char* sql : {"SELECT tokens_asked FROM main.run", "SELECT tokens_generated FROM main.run", "SELECT sum(tokens) FROM main.router_stat",
-                            "SELECT items_seen FROM main.run", "SELECT count(*) FROM main.item_result", "SELECT count(*) FROM main.run"}) {
-      INFO(sql);
-      CHECK(number(db, sql) == number(whole, sql));
+    Stream random(7, static_cast<std::uint64_t>(&kind - kKinds));
+    int killed = 0;
+    for (int round = 0; killed < kKills && round < kKills; ++round) {
+      const std::string db = scratch / ("killed" + std::to_string(round) + ".db");
+      const Kills kills = killed_run(kind, db, scratch.path(), seconds, kKills - killed, random);
+      killed += kills.all;
+      within += kills.within;
+      const CommandResult got = run_assay({"export", "--canonical", "--db", db}, scratch.path());
+      CHECK((got.out == expected.out));
+      check_spent(db, whole);
     }
-    CHECK(number(db, "SELECT tokens_computed FROM main.run") > 0);
-    const double cost = number(db, "SELECT cost_usd FROM main.run"), due = number(db, "SELECT r.wall_seconds / 3600 * p.usd_per_hour FROM main.run r JOIN main.price p ON p.id = r.price_id");
-    CHECK(std::abs(cost - due) <= 1e-12 * due);
-    CHECK(due > 0);
-    const auto report = parse_json(last.out, "");
-    REQUIRE(report.ok());
-    CHECK((*report)["status"] == "complete");
-    CHECK((*report)["n"] == std::stoi(kind.limit));
+    CHECK(killed >= kKills / 2);
   }
-  CHECK(killed >= kKills);  // a machine on which every run is over before it can be killed tests nothing
-  CHECK(within >= 1);
+  CHECK(within >= kKills / 2);  // a machine on which runs are over before they can be killed tests nothing
 }
 
 TEST_CASE("resume: SIGINT and SIGTERM give exit code 5 and a run that can be continued") {
