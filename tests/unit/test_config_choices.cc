@@ -24,11 +24,15 @@ std::string windows(const ModelConfig& c) {
   return out;
 }
 
+// V3 files must say how they choose and weigh: published codes fill in different numbers.
 ModelConfig deepseek(const std::string& version, const std::string& more) {
+  std::string stated;
+  if (version == "v3") stated = R"(, "norm_topk_prob": true, "routed_scaling_factor": 1.5)";
+  if (version == "v3" && more.find("n_group") == std::string::npos) stated += R"(, "n_group": 1, "topk_group": 1)";
   return read(
       R"({"num_hidden_layers": 6, "kv_lora_rank": 14, "q_lora_rank": null, "qk_nope_head_dim": 6, "qk_rope_head_dim": 4,
       "v_head_dim": 7, "n_routed_experts": 8, "num_experts_per_tok": 3, "moe_intermediate_size": 10, "model_type": "deepseek_)" +
-      version + "\"" + more + "}");
+      version + "\"" + stated + more + "}");
 }
 
 ModelConfig qwen_moe(const std::string& more) {
@@ -56,7 +60,7 @@ TEST_CASE("config choices: layers from max_window_layers on slide") {
       R"({"model_type": "qwen2", "num_hidden_layers": 6, "num_key_value_heads": 2, "sliding_window": 9)";
   CHECK(windows(read(base + R"(, "use_sliding_window": true, "max_window_layers": 2})")) == "ffssss");
   CHECK(windows(read(base + R"(, "max_window_layers": 2})")) == "ffffff");  // the switch is off by default
-  CHECK(windows(read(R"({"model_type": "mistral", "num_hidden_layers": 6, "sliding_window": 9})")) ==
+  CHECK(windows(read(R"({"model_type": "mistral", "num_hidden_layers": 6, "num_key_value_heads": 2, "sliding_window": 9})")) ==
         "ssssss");
 }
 
@@ -71,7 +75,7 @@ TEST_CASE("config choices: V3 divides by the sum and scales, V2 divides without 
   CHECK(deepseek("v2", "").router.topk_norm == TopkNorm::none);
   CHECK(qwen_moe("").router.topk_norm == TopkNorm::none);
   CHECK(qwen_moe(R"(, "norm_topk_prob": true)").router.topk_norm == TopkNorm::sum);
-  CHECK(read(R"({"model_type": "mixtral", "num_local_experts": 5, "num_experts_per_tok": 2})").router.topk_norm ==
+  CHECK(read(R"({"model_type": "mixtral", "num_key_value_heads": 2, "num_local_experts": 5, "num_experts_per_tok": 2})").router.topk_norm ==
         TopkNorm::sum);
 }
 
@@ -90,7 +94,7 @@ TEST_CASE("config choices: V3 ranks groups by two and closes them with -inf, V2 
 TEST_CASE("config choices: a head's width is given or hidden over heads, key heads default to all") {
   CHECK(read(R"({"model_type": "llama"})").head_dim == 6);
   CHECK(read(R"({"model_type": "llama"})").num_key_value_heads == 4);
-  CHECK(read(R"({"model_type": "qwen3", "head_dim": 16})").head_dim == 16);
+  CHECK(read(R"({"model_type": "qwen3", "num_key_value_heads": 2, "head_dim": 16})").head_dim == 16);
   CHECK(deepseek("v3", "").rope.layout == RopeLayout::pairs);
   CHECK(read(R"({"model_type": "llama"})").rope.layout == RopeLayout::halves);
 }
