@@ -37,7 +37,9 @@ struct TokenizerParts {
   // How text is cut before kByteMerges and kByteRanks: a name that named_pre_tokenizer.h lists (GGUF's
   // tokenizer.ggml.pre), or a regular expression of which every match is a piece.
   std::string pre, pattern;
-  bool nfc = false;            // text is brought to NFC first
+  // Text is brought to NFC: for kByteRanks as a whole (QwenLM, tokenization_qwen.py), for kByteMerges between
+  // special tokens (the `tokenizers` library).
+  bool nfc = false;
   bool ignore_merges = false;  // a piece that is a token is that token (tiktoken always does so)
 
   int unknown_id = -1, bos_id = -1, eos_id = -1;  // -1: none

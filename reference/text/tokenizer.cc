@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "reference/text/tokenizer_state.h"
+#include "reference/text/unicode_forms.h"
 #include "reference/text/utf8.h"
 
 namespace assay {
@@ -46,6 +47,11 @@ bool encode_text(const TokenizerState& state, std::string_view text, bool specia
   std::string repaired;
   if (!valid_utf8(text)) {
     repaired = state.repair_bytewise ? repair_utf8_bytewise(text) : repair_utf8(text);
+    text = repaired;
+  }
+  if (state.nfc_first) {
+    if (repaired.empty()) repaired = text;
+    to_nfc(repaired);
     text = repaired;
   }
   bool within_budget = true;

@@ -192,7 +192,7 @@ Result<Normalizer> make_normalizer(const TokenizerParts& parts) {
   }
   if (parts.model == Kind::kWordPiece)
     return Normalizer::bert({true, true, parts.strip_accents, parts.lowercase});
-  return parts.nfc ? Normalizer::nfc() : Normalizer();
+  return parts.nfc && parts.model == Kind::kByteMerges ? Normalizer::nfc() : Normalizer();
 }
 
 Decoder make_decoder(const TokenizerParts& parts) {
@@ -268,6 +268,7 @@ Result<std::shared_ptr<TokenizerState>> build_from_parts(const TokenizerParts& g
       PostProcessor::around(around(parts.add_bos, parts.bos_id), around(parts.add_eos, parts.eos_id));
   if (parts.bos_id >= 0) state->bos = parts.bos_id;
   if (parts.eos_id >= 0) state->eos = parts.eos_id;
+  state->nfc_first = parts.nfc && parts.model == Kind::kByteRanks;
   state->repair_bytewise = is_sentencepiece(parts);
   state->space_is_prefix = is_sentencepiece(parts) && parts.add_dummy_prefix && !parts.whitespace_is_suffix;
   state->digest = digest_of(parts);

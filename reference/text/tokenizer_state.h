@@ -24,6 +24,7 @@ struct TokenizerState {
   AddedTokens added;
   std::optional<int> bos, eos;
   bool repair_bytewise = false;  // ill-formed text: one U+FFFD a byte, as sentencepiece reads it
+  bool nfc_first = false;        // text is brought to NFC before control tokens are looked for
   // SentencePiece puts a space in front of every text. Chat templates write that of a text behind a control token
   // or leave it out (mistral-common publishes both forms): one space there is the one in front.
   bool space_is_prefix = false;

@@ -197,6 +197,16 @@ TEST_CASE("tokenizer parts: bytes with merges") {
   CHECK(t->digest().size() == 64);
 }
 
+TEST_CASE("tokenizer parts: NFC comes before or after the search for special tokens") {
+  TokenizerParts parts = byte_parts();
+  parts.nfc = true;
+  const std::string text = "<end>\xCC\xB8";  // ">" and U+0338 are one character in NFC
+  CHECK(Tokenizer::from_parts(parts)->encode(text, false) == Ids{4});
+  parts.model = TokenizerParts::Model::kByteRanks;
+  parts.tokens[3] = " ";
+  CHECK(Tokenizer::from_parts(parts)->encode(text, false).empty());
+}
+
 TEST_CASE("tokenizer parts: every published way of cutting can be made") {
   for (const char* name :
        {"gpt-2",     "mpt",          "olmo",           "starcoder",   "refact", "smollm", "command-r",
