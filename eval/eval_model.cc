@@ -48,7 +48,7 @@ Result<EvalModel> load_eval_model(const std::string& model, const EngineOptions&
   loaded.params_active = counts.params_active;
   loaded.source = model;
   loaded.threads = options.threads;
-  loaded.recipe = name_of(options.recipe);
+  loaded.recipe = name_of(loaded.engine->config().quant.recipe);
   return loaded;
 }
 

@@ -11,6 +11,7 @@
 #include "reference/model/conventions.h"
 #include "reference/model/mtp_oracle.h"
 #include "reference/model/oracle.h"
+#include "reference/model/trace_file.h"
 #include "reference/weights/locate.h"
 #include "reference/weights/writer.h"
 
@@ -44,9 +45,7 @@ Result<std::vector<ForcedExperts>> forced_of(const LogitsJob& job, const ModelCo
     return Error{
         .code = Code::usage, .message = "this model has no experts to force", .field = "--force-experts"};
   }
-  std::vector<std::int64_t> lengths;
-  for (const auto& prompt : prompts) lengths.push_back(static_cast<std::int64_t>(prompt.size()));
-  return read_forced_experts(job.forced_path, lengths, config.n_moe_layers(), config.router.n_chosen,
+  return read_forced_experts(job.forced_path, prompts, config.n_moe_layers(), config.router.n_chosen,
                              config.router.n_experts);
 }
 
@@ -63,6 +62,7 @@ template <class T>
 Status write_logits(const std::string& path, const std::vector<std::vector<T>>& logits,
                     const std::vector<std::vector<std::vector<T>>>& mtp, std::int64_t vocab,
                     const LogitsReport& report) {
+  if (path.empty()) return {};
   std::vector<TensorOut> out;
   add_logits("", logits, vocab, out);
   for (std::size_t k = 0; k < mtp.size(); ++k) add_logits(fmt::format("mtp.{}.", k + 1), mtp[k], vocab, out);
@@ -71,12 +71,51 @@ Status write_logits(const std::string& path, const std::vector<std::vector<T>>& 
   return write_safetensors(path, out, metadata);
 }
 
-Status finish(const LogitsJob& job, const std::vector<RouterTrace>& traces, LogitsReport& report) {
-  for (std::size_t i = 0; i < traces.size(); ++i) {
-    for (const NearTie& tie : near_ties(traces[i])) report.near_ties.emplace_back(i, tie);
+// What the tensors that --trace-tensors names take until they are written.
+Status check_trace_size(const KeptPoints& kept, const ModelConfig& c, std::int64_t tokens,
+                        std::uint64_t number_bytes) {
+  double bytes = 0;
+  for (std::size_t p = 0; p < kPoints; ++p) {
+    const auto point = static_cast<Point>(p);
+    if (!kept.kept[p]) continue;
+    const double layers = belongs_to_layer(point) ? static_cast<double>(c.num_hidden_layers) : 1.0;
+    bytes += layers * static_cast<double>(width_of(point, c)) * static_cast<double>(tokens) *
+             static_cast<double>(number_bytes);
+  }
+  if (bytes <= static_cast<double>(kMaxTraceBytes)) return {};
+  return Error{.code = Code::too_large,
+               .message = "the tensors of this trace do not fit; name fewer points or ask for fewer prompts",
+               .field = "--trace-tensors",
+               .expected = fmt::format("at most {} bytes", kMaxTraceBytes),
+               .got = fmt::format("{:.0f}", bytes)};
+}
+
+// The trace that a job asks for, one PromptTrace a prompt; none without a path.
+Result<std::vector<PromptTrace>> points_of(const LogitsJob& job, const Prompts& prompts,
+                                           const ModelConfig& config, std::int64_t tokens) {
+  ASSAY_TRY(const KeptPoints kept, parse_kept_points(job.trace_tensors));
+  if (job.trace_path.empty()) {
+    if (!kept.any()) return std::vector<PromptTrace>{};
+    return Error{.code = Code::usage,
+                 .message = "tensors are kept in a trace; name its file with --trace",
+                 .field = "--trace-tensors"};
+  }
+  ASSAY_OK(check_trace_size(kept, config, tokens, job.oracle ? sizeof(double) : sizeof(float)));
+  return std::vector<PromptTrace>(prompts.size(), PromptTrace(kept));
+}
+
+Status finish(const LogitsJob& job, const Prompts& prompts, std::vector<RouterTrace> routing,
+              std::vector<PromptTrace> points, LogitsReport& report) {
+  for (std::size_t i = 0; i < routing.size(); ++i) {
+    for (const NearTie& tie : near_ties(routing[i])) report.near_ties.emplace_back(i, tie);
   }
   if (job.trace_path.empty()) return {};
-  return write_router_traces(job.trace_path, traces);
+  return write_trace(job.trace_path, {.arithmetic = job.oracle ? "f64" : "f32",
+                                      .backend = report.backend,
+                                      .conventions = report.conventions,
+                                      .ids = prompts,
+                                      .points = std::move(points),
+                                      .routing = std::move(routing)});
 }
 
 // Takes the conventions of the modules out of those of the model.
@@ -106,7 +145,7 @@ Result<std::vector<std::vector<std::vector<double>>>> oracle_mtp(const LogitsJob
                                                                  ThreadPool& pool) {
   std::vector<std::vector<std::vector<double>>> out;
   if (!job.mtp) return out;
-  ASSAY_TRY(const MtpOracle modules, MtpOracle::load(files.checkpoint, files.config, job.engine.recipe));
+  ASSAY_TRY(const MtpOracle modules, MtpOracle::load(files.checkpoint, files.config));
   out.assign(static_cast<std::size_t>(files.config.num_nextn_predict_layers), {});
   for (auto& module : out) module.resize(prompts.size());
   pool.run(prompts.size(), [&](std::size_t i, int) {
@@ -123,17 +162,20 @@ Result<LogitsReport> run_oracle(LogitsJob job, const Prompts& prompts, ModelFile
   LogitsReport report{.n = static_cast<std::int64_t>(prompts.size()),
                       .backend = "oracle f64",
                       .conventions = conventions_of(files.config)};
-  report.conventions.emplace_back("weights", name_of(job.engine.recipe));
+  if (files.config.quant.method.empty())
+    report.conventions.emplace_back("weights", name_of(files.config.quant.recipe));
   ASSAY_OK(check_prompts(files.config, prompts, report.tokens));
   ASSAY_TRY(const std::vector<ForcedExperts> forced, forced_of(job, files.config, prompts));
-  ASSAY_TRY(const Oracle oracle, Oracle::load(files.checkpoint, files.config, job.engine.recipe));
+  ASSAY_TRY(std::vector<PromptTrace> points, points_of(job, prompts, files.config, report.tokens));
+  ASSAY_TRY(const Oracle oracle, Oracle::load(files.checkpoint, files.config));
   const auto start = std::chrono::steady_clock::now();
   std::vector<std::vector<double>> logits(prompts.size());
-  std::vector<RouterTrace> traces(prompts.size());
+  std::vector<RouterTrace> routing(prompts.size());
   ThreadPool pool(std::max(1, job.engine.threads));
   pool.run(prompts.size(), [&](std::size_t i, int) {
     if (stop_requested()) return;
-    logits[i] = oracle.logits(prompts[i], forced.empty() ? nullptr : &forced[i], &traces[i]);
+    logits[i] = oracle.logits(prompts[i], forced.empty() ? nullptr : &forced[i], &routing[i],
+                              points.empty() ? nullptr : &points[i]);
   });
   ASSAY_TRY(const auto mtp, oracle_mtp(job, prompts, files, oracle, choices, pool));
   if (stop_requested()) return Error{.code = Code::interrupted, .message = "stopped on request"};
@@ -141,7 +183,7 @@ Result<LogitsReport> run_oracle(LogitsJob job, const Prompts& prompts, ModelFile
   report.tokens_computed = report.tokens;
   report_mtp(job, files.config, choices, report);
   ASSAY_OK(write_logits(job.out_path, logits, mtp, files.config.vocab_size, report));
-  ASSAY_OK(finish(job, traces, report));
+  ASSAY_OK(finish(job, prompts, std::move(routing), std::move(points), report));
   return report;
 }
 
@@ -150,12 +192,14 @@ Result<LogitsReport> run_engine(LogitsJob job, const Prompts& prompts, ModelFile
   ASSAY_TRY(const MtpChoices choices, mtp_choices(job, files.config));
   ASSAY_OK(check_prompts(files.config, prompts, report.tokens));
   ASSAY_TRY(const std::vector<ForcedExperts> forced, forced_of(job, files.config, prompts));
+  ASSAY_TRY(std::vector<PromptTrace> points, points_of(job, prompts, files.config, report.tokens));
   ASSAY_TRY(const std::unique_ptr<Engine> engine, Engine::load(std::move(files), job.engine));
   report.backend = engine->name();
   report.conventions = engine->conventions();
-  std::vector<RouterTrace> traces;
+  std::vector<RouterTrace> routing;
   std::vector<std::vector<float>> states;
-  ASSAY_TRY(const auto logits, engine->logits(prompts, forced, &traces, job.mtp ? &states : nullptr));
+  ASSAY_TRY(const auto logits, engine->logits(prompts, forced, &routing, job.mtp ? &states : nullptr,
+                                              points.empty() ? nullptr : &points));
   std::vector<std::vector<std::vector<float>>> mtp;
   if (job.mtp) {
     ASSAY_TRY(mtp, engine->mtp_logits(prompts, states, choices));
@@ -164,7 +208,7 @@ Result<LogitsReport> run_engine(LogitsJob job, const Prompts& prompts, ModelFile
   report.seconds = engine->stats().seconds;
   report.tokens_computed = static_cast<std::int64_t>(engine->stats().tokens_computed);
   ASSAY_OK(write_logits(job.out_path, logits, mtp, engine->config().vocab_size, report));
-  ASSAY_OK(finish(job, traces, report));
+  ASSAY_OK(finish(job, prompts, std::move(routing), std::move(points), report));
   return report;
 }
 

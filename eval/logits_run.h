@@ -15,6 +15,7 @@ struct LogitsJob {
   bool oracle = false;
   bool mtp = false;  // the multi-token prediction modules as well; their conventions begin with "mtp-"
   std::string trace_path, forced_path;  // "" for none
+  std::string trace_tensors;  // points whose numbers the trace keeps (parse_kept_points); "" for none
   EngineOptions engine;
 };
 
@@ -28,8 +29,8 @@ struct LogitsReport {
 };
 
 // Writes `logits.0` … (n_tokens, vocab_size), F32, or F64 with `oracle`; with `mtp` also `mtp.K.logits.0` … (n_tokens - K, vocab_size) of
-// modules K = 1 …, whose row i predicts token i + 1 + K (mtp.h); with a trace path also the routers' decisions
-// (router_trace.h), which a later job can force.
+// modules K = 1 …, whose row i predicts token i + 1 + K (mtp.h); with a trace path also a trace (trace_file.h) of the model without
+// modules, whose choices of experts a later job can force. Without an output path no logits are written.
 Result<LogitsReport> run_logits(const LogitsJob& job);
 
 // One JSON array of arrays of ids.

@@ -231,6 +231,11 @@ struct RouterChoice {               // of n_tokens tokens
   float* weights = nullptr;         // (n_tokens, top_k), in the order of `experts`
   double* margins = nullptr;        // (n_tokens) or nullptr: f64 distance of the closest decision (group or
                                     // expert), +inf where nothing was refused
+  // For traces, each may be nullptr: the same margins apart, and the unbiased scores (n_tokens, n_experts), which are
+  // the logits under softmax_of_chosen. The CUDA router leaves them out.
+  double* group_margins = nullptr;
+  double* expert_margins = nullptr;
+  float* scores = nullptr;
 };
 // Choice: scores (strided soft-max or sigmoid) + bias; groups by the sum of their two best (top2_sum, f32,
 // best + second) or their maximum; then the top_k of the allowed experts; ties to the lower index everywhere.

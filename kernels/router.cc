@@ -109,19 +109,33 @@ void check_spec(const RouterSpec& spec, const RouterChoice& out) {
   ASSAY_CHECK(out.experts != nullptr && out.weights != nullptr);
 }
 
-void route_token(const Kernels& kernels, const RouterSpec& spec, const float* logits, std::int32_t* experts,
-                 float* weights, double* margin) {
+// `out` points at this token.
+void route_token(const Kernels& kernels, const RouterSpec& spec, const float* logits,
+                 const RouterChoice& out) {
   Token token;
   score_token(kernels, spec, logits, token);
   limit_groups(spec, token);
   const double distance = take_largest(token.choice, token.allowed, spec.n_experts, spec.top_k, token.chosen);
   std::int64_t k = 0;
   for (std::int32_t i = 0; i < spec.n_experts; ++i) {
-    if (token.chosen[i]) experts[k++] = i;
+    if (token.chosen[i]) out.experts[k++] = i;
   }
   ASSAY_CHECK(k == spec.top_k);
-  weigh(kernels, spec, token, experts, weights);
-  if (margin != nullptr) *margin = std::min(token.margin, distance);
+  weigh(kernels, spec, token, out.experts, out.weights);
+  if (out.margins != nullptr) *out.margins = std::min(token.margin, distance);
+  if (out.group_margins != nullptr) *out.group_margins = token.margin;
+  if (out.expert_margins != nullptr) *out.expert_margins = distance;
+  if (out.scores != nullptr) std::copy_n(token.score, spec.n_experts, out.scores);
+}
+
+RouterChoice at_token(const RouterSpec& spec, const RouterChoice& out, std::int64_t t) {
+  const auto later = [t](auto* p, std::int64_t width) { return p == nullptr ? p : p + t * width; };
+  return {.experts = out.experts + t * spec.top_k,
+          .weights = out.weights + t * spec.top_k,
+          .margins = later(out.margins, 1),
+          .group_margins = later(out.group_margins, 1),
+          .expert_margins = later(out.expert_margins, 1),
+          .scores = later(out.scores, spec.n_experts)};
 }
 
 }  // namespace
@@ -131,8 +145,7 @@ void route(const Compute& c, const RouterSpec& spec, const float* logits, std::i
   check_spec(spec, out);
   const std::int64_t cost = std::int64_t{spec.n_experts} * (spec.top_k + 4);
   for_rows(c.pool, n_tokens, cost, [&](std::int64_t t) {
-    route_token(c.kernels, spec, logits + t * spec.n_experts, out.experts + t * spec.top_k,
-                out.weights + t * spec.top_k, out.margins == nullptr ? nullptr : out.margins + t);
+    route_token(c.kernels, spec, logits + t * spec.n_experts, at_token(spec, out, t));
   });
 }
 

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "reference/model/config_defaults.h"
@@ -288,6 +290,44 @@ Status read_architecture(ConfigKeys& keys, const Family& family, ModelConfig& c)
 
 std::int64_t ModelConfig::n_moe_layers() const {
   return std::count_if(layers.begin(), layers.end(), [](const LayerChoice& layer) { return layer.is_moe; });
+}
+
+std::int64_t ModelConfig::window_of(std::size_t layer) const {
+  const std::int64_t window = layers[layer].window;
+  if (window == 0 || reading.window_keys == WindowKeys::all) return 0;
+  return reading.window_keys == WindowKeys::one_more ? window + 1 : window;
+}
+
+double RouterConfig::routed_scale() const {
+  if (reading.scale == RoutedScale::omitted) return 1;
+  return reading.scale == RoutedScale::twice ? scaling_factor * scaling_factor : scaling_factor;
+}
+
+double ModelConfig::embedding_scale() const {
+  if (reading.embedding_scale == EmbeddingScale::configured) return embedding_multiplier;
+  if (reading.embedding_scale == EmbeddingScale::omitted) return 1;
+  return std::sqrt(static_cast<double>(hidden_size));
+}
+
+double ModelConfig::residual_scale() const {
+  return reading.residual_multiplier == Multiplier::configured ? residual_multiplier : 1;
+}
+
+double ModelConfig::logits_divisor() const {
+  return reading.logits_scaling == Multiplier::configured ? logits_scaling : 1;
+}
+
+double ModelConfig::gate_alpha() const {
+  return reading.swiglu_alpha == SwigluAlpha::configured ? swiglu_alpha : 1;
+}
+
+double ModelConfig::gate_limit() const {
+  return reading.swiglu_limit == SwigluLimit::configured ? swiglu_limit : std::numeric_limits<double>::infinity();
+}
+
+double ModelConfig::norm_eps() const {
+  if (reading.norm_eps == NormEps::configured) return rms_norm_eps;
+  return reading.norm_eps == NormEps::e5 ? 1e-5 : 1e-6;
 }
 
 Result<ModelConfig> parse_model_config(const Json& config, std::string_view file) {

@@ -9,6 +9,8 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "reference/model/readings.h"
+#include "reference/weights/dequant.h"
 
 namespace assay {
 
@@ -65,6 +67,7 @@ struct RopeConfig {
   double low_freq_factor = 1, high_freq_factor = 4;
   std::vector<double>
       factors;  // (rope_dim / 2): what divides each frequency, as GGUF files keep llama3 scaling
+  RopeReading reading;
   bool operator==(const RopeConfig&) const = default;
 };
 
@@ -78,6 +81,8 @@ struct RouterConfig {
   double epsilon = 0;         // added to the sum before the division; DeepSeek 1e-20
   double scaling_factor = 1;  // routed_scaling_factor
   std::int64_t n_experts = 0, n_chosen = 0, n_groups = 1, n_open_groups = 1;
+  RouterReading reading;
+  double routed_scale() const;  // scaling_factor as the reading applies it
 };
 
 struct LayerChoice {
@@ -89,6 +94,7 @@ struct QuantConfig {
   std::string method;                           // "" where the configuration names none, "fp8", "mxfp4"
   std::int64_t block_rows = 0, block_cols = 0;  // 0: one scale a tensor
   bool ue8m0 = false;
+  Recipe recipe = Recipe::dequant_f32;  // of FP8 weights
 };
 
 struct ModelConfig {
@@ -130,6 +136,7 @@ struct ModelConfig {
   std::vector<LayerChoice> layers;            // (num_hidden_layers)
 
   QuantConfig quant;
+  ModelReading reading;
   std::int64_t bos_token_id = -1;  // -1: none
   std::vector<std::int64_t> eos_token_ids;
 
@@ -139,6 +146,16 @@ struct ModelConfig {
   std::int64_t value_dim() const { return attention == AttentionKind::latent ? v_head_dim : head_dim; }
   std::int64_t rope_dim() const { return attention == AttentionKind::latent ? qk_rope_head_dim : head_dim; }
   std::int64_t n_moe_layers() const;
+  // Keys that a query of this layer sees, itself included; 0: all.
+  std::int64_t window_of(std::size_t layer) const;
+  // What every norm over the hidden size, and over whole heads, adds to the mean square.
+  double norm_eps() const;
+  double embedding_scale() const;  // what a row of the embedding is multiplied with
+  // Granite's and gpt-oss's numbers as the reading applies them.
+  double residual_scale() const;
+  double logits_divisor() const;
+  double gate_alpha() const;
+  double gate_limit() const;
 };
 
 // Reads the parsed config.json. `file` is only for errors. An unknown model_type, rope type, quantisation or

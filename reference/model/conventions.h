@@ -17,6 +17,15 @@ std::vector<std::pair<std::string, std::string>> conventions_of(const ModelConfi
 // with the list of what can be said.
 Status set_convention(ModelConfig& config, std::string_view assignment);
 
+// The f32 kernels know the published routers; a reading that only the f64 oracle can compute is refused.
+Status check_f32_conventions(const ModelConfig& config);
+
+// Every assignment "NAME=VALUE" that set_convention takes for this model and that changes its present value.
+std::vector<std::string> other_conventions(const ModelConfig& config);
+
+// Where a convention's name comes from: its source.
+std::string_view source_of_convention(std::string_view name);
+
 // Every name with its values (default first) and source, one line each, for --help.
 std::string convention_help();
 

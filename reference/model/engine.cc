@@ -108,8 +108,9 @@ Batch with_forced(const Wave& wave, std::span<const ForcedExperts> forced, const
 RouterTrace trace_of(const BatchRouting& routing, const std::vector<std::int32_t>& rows, std::int64_t n_rows,
                      const ModelConfig& c) {
   RouterTrace trace(c.n_moe_layers(), static_cast<std::int64_t>(rows.size()), c.router.n_chosen,
-                    std::max(c.router.n_experts, c.router.n_chosen), false);
-  const auto k = static_cast<std::size_t>(c.router.n_chosen);
+                    std::max(c.router.n_experts, c.router.n_chosen), !routing.scores.empty());
+  const auto k = static_cast<std::size_t>(c.router.n_chosen),
+             n = static_cast<std::size_t>(c.router.n_experts);
   for (std::int64_t l = 0; l < trace.n_moe_layers; ++l) {
     for (std::size_t t = 0; t < rows.size(); ++t) {
       const std::size_t to = trace.at(l, static_cast<std::int64_t>(t));
@@ -120,6 +121,11 @@ RouterTrace trace_of(const BatchRouting& routing, const std::vector<std::int32_t
       std::copy_n(routing.weights.begin() + static_cast<std::ptrdiff_t>(from * k), k,
                   trace.weights.begin() + static_cast<std::ptrdiff_t>(to * k));
       trace.margins[to] = routing.margins[from];
+      if (routing.scores.empty()) continue;
+      trace.group_margins[to] = routing.group_margins[from];
+      trace.expert_margins[to] = routing.expert_margins[from];
+      std::copy_n(routing.scores.begin() + static_cast<std::ptrdiff_t>(from * n), n,
+                  trace.scores.begin() + static_cast<std::ptrdiff_t>(to * n));
     }
   }
   return trace;
@@ -138,15 +144,43 @@ Status check_memory(const ModelFiles& files, const PackedModel& weights, std::ui
                .got = std::to_string(memory_bytes)};
 }
 
-// The f32 kernels know the published routers; what only the oracle can do is refused.
-Status check_conventions(const ModelConfig& c) {
-  if (c.router.mixing_weight == MixingWeight::unbiased) return {};
-  return Error{.code = Code::unsupported,
-               .message = "this convention runs on the f64 path only; add --oracle",
-               .field = "mixing-weight",
-               .expected = "unbiased",
-               .got = "biased"};
-}
+// Takes what a pass shows of the current wave's rows to the prompts that they belong to, until it goes.
+class Collector {
+ public:
+  Collector(Forward& forward, const Wave& wave, std::vector<PromptTrace>* points)
+      : forward_(forward),
+        wave_(wave),
+        points_(points),
+        observer_([this](const Observed& seen) { take(seen); }) {
+    if (points_) forward_.observe_with(&observer_);
+  }
+  ~Collector() { forward_.observe_with(nullptr); }
+  Collector(const Collector&) = delete;
+  Collector& operator=(const Collector&) = delete;
+
+  void take_logits(const std::vector<std::vector<float>>& logits, std::size_t vocab) const {
+    if (!points_) return;
+    for (const std::size_t prompt : wave_.sequences) {
+      for (std::size_t at = 0; at < logits[prompt].size(); at += vocab)
+        (*points_)[prompt].add(Point::logits, kNoLayer, std::span(logits[prompt]).subspan(at, vocab));
+    }
+  }
+
+ private:
+  void take(const Observed& seen) const {
+    for (std::size_t i = 0; i < wave_.sequences.size(); ++i) {
+      for (const std::int32_t row : wave_.rows[i])
+        (*points_)[wave_.sequences[i]].add(
+            seen.point, seen.layer,
+            std::span(seen.x + row * seen.stride, static_cast<std::size_t>(seen.width)));
+    }
+  }
+
+  Forward& forward_;
+  const Wave& wave_;
+  std::vector<PromptTrace>* points_;
+  Observer observer_;
+};
 
 }  // namespace
 
@@ -226,9 +260,9 @@ Result<std::unique_ptr<Engine>> Engine::load(const std::string& path, const Engi
 Result<std::unique_ptr<Engine>> Engine::load(ModelFiles files, const EngineOptions& options) {
   for (const std::string& convention : options.conventions)
     ASSAY_OK(set_convention(files.config, convention));
-  ASSAY_OK(check_conventions(files.config));
+  ASSAY_OK(check_f32_conventions(files.config));
   ASSAY_TRY(const Kernels* kernels, options.isa.empty() ? chosen_kernels() : select_kernels(options.isa));
-  ASSAY_TRY(PackedModel packed, pack_model(files, options.recipe));
+  ASSAY_TRY(PackedModel packed, pack_model(files));
   ASSAY_OK(check_memory(files, packed, options.memory_bytes));
   return std::unique_ptr<Engine>(
       new Engine(std::make_unique<State>(std::move(files), std::move(packed), *kernels, options)));
@@ -292,7 +326,8 @@ Result<std::vector<ScoreAnswer>> Engine::score(std::span<const ScoreRequest> req
 Result<std::vector<std::vector<float>>> Engine::logits(std::span<const std::vector<std::int32_t>> prompts,
                                                        std::span<const ForcedExperts> forced,
                                                        std::vector<RouterTrace>* traces,
-                                                       std::vector<std::vector<float>>* states) {
+                                                       std::vector<std::vector<float>>* states,
+                                                       std::vector<PromptTrace>* points) {
   State& s = *state_;
   const Timer timer(s.stats.seconds);
   const std::int64_t vocab = s.files.config.vocab_size;
@@ -311,6 +346,8 @@ Result<std::vector<std::vector<float>>> Engine::logits(std::span<const std::vect
   WavePlan plan(std::move(sequences), s.limits(s.options.prefix_reuse && forced.empty()));
   PageStore pages(s.forward.page_floats_per_layer(), 1);
   Wave wave;
+  ASSAY_CHECK(!points || points->size() == prompts.size());
+  const Collector collector(s.forward, wave, points);
   while (plan.next(pages, wave)) {
     if (stop_requested()) return stopped();
     ASSAY_OK(s.forward.run(with_forced(wave, forced, s.files.config), pages));
@@ -336,6 +373,7 @@ Result<std::vector<std::vector<float>>> Engine::logits(std::span<const std::vect
         }
       }
     });
+    collector.take_logits(out, static_cast<std::size_t>(vocab));
   }
   return out;
 }
@@ -356,7 +394,7 @@ const Checkpoint& Engine::checkpoint() const { return state_->files.checkpoint; 
 
 std::vector<std::pair<std::string, std::string>> Engine::conventions() const {
   auto out = conventions_of(state_->files.config);
-  out.emplace_back("weights", name_of(state_->options.recipe));
+  if (state_->files.config.quant.method.empty()) out.emplace_back("weights", name_of(Recipe::dequant_f32));
   return out;
 }
 

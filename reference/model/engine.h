@@ -13,6 +13,7 @@
 #include "reference/model/model_files.h"
 #include "reference/model/mtp.h"
 #include "reference/model/router_trace.h"
+#include "reference/model/trace.h"
 
 namespace assay {
 
@@ -22,7 +23,6 @@ struct EngineOptions {
   std::int64_t prefill_chunk = 0;  // rows of one prompt at a time while generating, 0: chosen here
   bool prefix_reuse = true;
   std::uint64_t memory_bytes = 0;  // 0: no bound. Below what weights and one wave need: Code::memory_limit
-  Recipe recipe = Recipe::dequant_f32;
   std::vector<std::string> conventions = {};  // "NAME=VALUE" (conventions.h)
   std::string isa = {};                       // "" for the best, or as ASSAY_ISA
 };
@@ -39,11 +39,13 @@ class Engine final : public Backend {
                                                const GenerateOptions& options) override;
 
   // Logits (n_tokens, vocab_size) of every prompt. `forced` empty or one per prompt; `traces` and `states` (n_tokens, hidden_size,
-  // before the final norm), where given, receive one per prompt.
+  // before the final norm), where given, receive one per prompt; with `points` (one per prompt, made by the caller) the traces also
+  // hold scores and the margins apart.
   Result<std::vector<std::vector<float>>> logits(std::span<const std::vector<std::int32_t>> prompts,
                                                  std::span<const ForcedExperts> forced = {},
                                                  std::vector<RouterTrace>* traces = nullptr,
-                                                 std::vector<std::vector<float>>* states = nullptr);
+                                                 std::vector<std::vector<float>>* states = nullptr,
+                                                 std::vector<PromptTrace>* points = nullptr);
 
   // Of each MTP module and prompt the logits (n_tokens - 1 - module, vocab_size), nothing where the prompt is too short (mtp.h); `states`
   // as logits() gave them. Packs the modules' weights for this call. A model without modules is refused.
@@ -56,7 +58,8 @@ class Engine final : public Backend {
   std::string name() const override;
   const ModelConfig& config() const;
   const Checkpoint& checkpoint() const;
-  std::vector<std::pair<std::string, std::string>> conventions() const;  // conventions_of, and the recipe
+  std::vector<std::pair<std::string, std::string>> conventions()
+      const;  // conventions_of, and the recipe where it is none of them
 
   struct State;  // reference/model/engine_state.h
 

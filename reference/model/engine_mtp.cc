@@ -19,16 +19,16 @@ struct Module {
   const TensorView* embedding = nullptr;
 };
 
-Result<Module> pack_module(const ModelFiles& files, std::int64_t k, Recipe recipe) {
+Result<Module> pack_module(const ModelFiles& files, std::int64_t k) {
   const ModelConfig& c = files.config;
   const std::string p = mtp_prefix(c, k);
   const StackNames names = mtp_names(c, files.checkpoint, k);
   Module out;
   out.config = mtp_block(c, k);
-  ASSAY_TRY(out.enorm, pack_norm(files, p + ".enorm", c.hidden_size, recipe));
-  ASSAY_TRY(out.hnorm, pack_norm(files, p + ".hnorm", c.hidden_size, recipe));
-  ASSAY_TRY(out.eh_proj, pack_matrix(files, p + ".eh_proj", c.hidden_size, 2 * c.hidden_size, recipe));
-  ASSAY_TRY(out.block, pack_stack(files, out.config, names, recipe));
+  ASSAY_TRY(out.enorm, pack_norm(files, p + ".enorm", c.hidden_size));
+  ASSAY_TRY(out.hnorm, pack_norm(files, p + ".hnorm", c.hidden_size));
+  ASSAY_TRY(out.eh_proj, pack_matrix(files, p + ".eh_proj", c.hidden_size, 2 * c.hidden_size));
+  ASSAY_TRY(out.block, pack_stack(files, out.config, names));
   const std::int64_t shape[] = {c.vocab_size, c.hidden_size};
   ASSAY_TRY(out.embedding, files.checkpoint.need(names.embedding + ".weight", shape));
   return out;
@@ -85,7 +85,7 @@ class ModuleRun {
     const std::size_t d = width(), n = wave.batch.ids.size();
     joined_.resize(2 * n * d);
     const std::size_t e_at = choices_.order == MtpOrder::embedding_first ? 0 : d, h_at = d - e_at;
-    const auto eps = static_cast<float>(module_.config.rms_norm_eps);
+    const auto eps = static_cast<float>(module_.config.norm_eps());
     const Kernels& kernels = engine_.compute.kernels;
     for (std::size_t s = 0; s < wave.sequences.size(); ++s) {
       for (std::size_t p = 0; p < wave.rows[s].size(); ++p) {
@@ -131,7 +131,7 @@ class ModuleRun {
                   width(), out.begin() + static_cast<std::ptrdiff_t>(i * width()));
     if (choices_.chain == MtpChain::raw) return out;
     rms_norm(engine_.compute, out.data(), module_.block.norm.data(), static_cast<std::int64_t>(rows.size()),
-             module_.config.hidden_size, static_cast<float>(module_.config.rms_norm_eps), out.data());
+             module_.config.hidden_size, static_cast<float>(module_.config.norm_eps()), out.data());
     return out;
   }
 
@@ -156,11 +156,11 @@ Result<std::vector<std::vector<std::vector<float>>>> Engine::mtp_logits(
     for (std::vector<float>& rows : current)
       rms_norm(s.compute, rows.data(), s.weights.norm.data(),
                static_cast<std::int64_t>(rows.size()) / c.hidden_size, c.hidden_size,
-               static_cast<float>(c.rms_norm_eps), rows.data());
+               static_cast<float>(c.norm_eps()), rows.data());
   }
   std::vector<States> out(static_cast<std::size_t>(c.num_nextn_predict_layers));
   for (std::int64_t k = 0; k < c.num_nextn_predict_layers; ++k) {
-    ASSAY_TRY(const Module module, pack_module(s.files, k, s.options.recipe));
+    ASSAY_TRY(const Module module, pack_module(s.files, k));
     ASSAY_OK(ModuleRun(s, module, k, choices).run(prompts, current, out[static_cast<std::size_t>(k)]));
   }
   return out;

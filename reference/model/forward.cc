@@ -36,6 +36,10 @@ RotaryPairs pairs_of(RopeLayout layout) {
   return layout == RopeLayout::pairs ? RotaryPairs::interleaved : RotaryPairs::half_split;
 }
 
+void round_to_bf16(float* x, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) x[i] = widen_bf16(round_bf16(x[i]));
+}
+
 RouterSpec router_spec(const RouterConfig& r, const std::vector<float>& correction) {
   RouterSpec spec;
   spec.n_experts = static_cast<std::int32_t>(r.n_experts);
@@ -49,9 +53,13 @@ RouterSpec router_spec(const RouterConfig& r, const std::vector<float>& correcti
                 : r.group_score == GroupScore::max    ? GroupRule::maximum
                                                       : GroupRule::none;
   spec.normalise = r.topk_norm != TopkNorm::none;
-  spec.scale = r.topk_norm == TopkNorm::sum_unscaled ? 1.0f : static_cast<float>(r.scaling_factor);
+  spec.scale = r.topk_norm == TopkNorm::sum_unscaled ? 1.0f : static_cast<float>(r.routed_scale());
   spec.bias = correction.empty() ? nullptr : correction.data();
-  spec.masked_groups_are_zero = r.closed_groups == ClosedGroups::zero;
+  // Before the soft-max zero is no low score, and nobody fills with it there.
+  spec.masked_groups_are_zero =
+      r.closed_groups == ClosedGroups::zero && r.scoring != Scoring::softmax_of_chosen;
+  spec.weights_are_biased = r.mixing_weight == MixingWeight::biased;
+  if (r.reading.epsilon == TopkEpsilon::omitted) spec.epsilon = 0.0f;
   return spec;
 }
 
@@ -102,12 +110,11 @@ Status Forward::embed(const Batch& batch) {
     const std::int32_t id = batch.ids[static_cast<std::size_t>(row)];
     ASSAY_CHECK(id >= 0 && id < config_.vocab_size);
     ASSAY_OK(load_rows_f32(files_.checkpoint, *table, id, 1,
-                           std::span(x + row * width, static_cast<std::size_t>(width)), Recipe::dequant_f32,
+                           std::span(x + row * width, static_cast<std::size_t>(width)), config_.quant.recipe,
                            block_size_of(config_)));
   }
-  if (config_.embedding_multiplier == 1) return {};
-  const auto multiplier = static_cast<float>(config_.embedding_multiplier);
-  for (std::int64_t i = 0; i < n_ * width; ++i) x[i] *= multiplier;
+  const auto scale = static_cast<float>(config_.embedding_scale());
+  for (std::int64_t i = 0; scale != 1.0f && i < n_ * width; ++i) x[i] *= scale;
   return {};
 }
 
@@ -147,7 +154,7 @@ void Forward::project_latent(const PackedLayer& layer) {
   const std::int64_t heads = c.num_attention_heads, width = layer.inputs.matrix.n_out,
                      qk = heads * c.key_dim();
   const std::int64_t first = c.q_lora_rank > 0 ? c.q_lora_rank : qk;
-  const auto eps = static_cast<float>(c.latent_eps == LatentEps::fixed ? kLatentNormEps : c.rms_norm_eps);
+  const auto eps = static_cast<float>(c.latent_eps == LatentEps::fixed ? kLatentNormEps : c.norm_eps());
   const auto pairs = static_cast<std::int64_t>(frequencies_.size());
   float* inputs = at_least(inputs_, n_, width);
   linear(layer.inputs, normed_.data(), c.hidden_size, inputs);
@@ -168,22 +175,12 @@ void Forward::project_latent(const PackedLayer& layer) {
          cos_.data(), sin_.data());
 }
 
-void Forward::project_grouped(const PackedLayer& layer) {
+void Forward::norm_heads(const PackedLayer& layer) {
   const ModelConfig& c = config_;
   const std::int64_t d = c.head_dim, heads = c.num_attention_heads, kv_heads = c.num_key_value_heads,
                      width = layer.inputs.matrix.n_out;
-  const auto eps = static_cast<float>(c.rms_norm_eps);
-  float* inputs = at_least(inputs_, n_, width);
-  linear(layer.inputs, normed_.data(), c.hidden_size, inputs);
-  const auto clip = [&](ClipOrder when) {
-    if (c.clip_qkv == 0 || c.clip_order != when) return;
-    const auto limit = static_cast<float>(c.clip_qkv);
-    for_rows(compute_.pool, n_, [&](std::int64_t row) {
-      for (std::int64_t i = 0; i < width; ++i)
-        inputs[row * width + i] = std::clamp(inputs[row * width + i], -limit, limit);
-    });
-  };
-  clip(ClipOrder::before_norm);
+  const auto eps = static_cast<float>(c.norm_eps());
+  float* inputs = inputs_.data();
   if (c.qk_norm == QkNorm::whole) {
     rms_norm_strided(compute_, inputs, width, layer.q_norm.data(), n_, heads * d, eps, inputs, width);
     rms_norm_strided(compute_, inputs + heads * d, width, layer.k_norm.data(), n_, kv_heads * d, eps,
@@ -196,9 +193,42 @@ void Forward::project_grouped(const PackedLayer& layer) {
       }
     });
   }
+}
+
+void Forward::project_grouped(const PackedLayer& layer) {
+  const ModelConfig& c = config_;
+  const std::int64_t d = c.head_dim, heads = c.num_attention_heads, kv_heads = c.num_key_value_heads,
+                     width = layer.inputs.matrix.n_out;
+  float* inputs = at_least(inputs_, n_, width);
+  linear(layer.inputs, normed_.data(), c.hidden_size, inputs);
+  const auto clip = [&](ClipOrder when) {
+    if (c.clip_qkv == 0 || c.clip_order != when) return;
+    const auto limit = static_cast<float>(c.clip_qkv);
+    for_rows(compute_.pool, n_, [&](std::int64_t row) {
+      for (std::int64_t i = 0; i < width; ++i)
+        inputs[row * width + i] = std::clamp(inputs[row * width + i], -limit, limit);
+    });
+  };
+  const bool norm_first = c.reading.qk_norm_order == QkNormOrder::before_rope;
+  clip(ClipOrder::before_norm);
+  if (norm_first) norm_heads(layer);
   clip(ClipOrder::after_norm);
   rotary(compute_, inputs, n_, width, heads + kv_heads, d, static_cast<std::int64_t>(frequencies_.size()),
          pairs_of(c.rope.layout), cos_.data(), sin_.data());
+  if (!norm_first) norm_heads(layer);
+}
+
+// The keys of all heads of one row (heads, key_dim): their own part, then the rotated one that they share.
+void Forward::latent_keys(std::int64_t row, float* keys) const {
+  const ModelConfig& c = config_;
+  const std::int64_t part = c.qk_nope_head_dim + c.v_head_dim, dk = c.key_dim();
+  const float* kv = kv_.data() + row * c.num_attention_heads * part;
+  const float* rotated = inputs_.data() + row * weights_.layers[0].inputs.matrix.n_out +
+                         (c.q_lora_rank > 0 ? c.q_lora_rank : c.num_attention_heads * dk) + c.kv_lora_rank;
+  for (std::int64_t h = 0; h < c.num_attention_heads; ++h) {
+    std::copy_n(kv + h * part, c.qk_nope_head_dim, keys + h * dk);
+    std::copy_n(rotated, c.qk_rope_head_dim, keys + h * dk + c.qk_nope_head_dim);
+  }
 }
 
 // `scratch` (heads * key_dim) is used by latent attention, whose keys are put together here.
@@ -212,12 +242,7 @@ void Forward::store_row(std::int64_t row, float* page, std::int64_t slot, float*
   }
   const std::int64_t part = c.qk_nope_head_dim + c.v_head_dim, dk = c.key_dim();
   const float* kv = kv_.data() + row * c.num_attention_heads * part;
-  const float* rotated =
-      inputs + (c.q_lora_rank > 0 ? c.q_lora_rank : c.num_attention_heads * dk) + c.kv_lora_rank;
-  for (std::int64_t h = 0; h < c.num_attention_heads; ++h) {
-    std::copy_n(kv + h * part, c.qk_nope_head_dim, scratch + h * dk);
-    std::copy_n(rotated, c.qk_rope_head_dim, scratch + h * dk + c.qk_nope_head_dim);
-  }
+  latent_keys(row, scratch);
   store_key_value(shape_, scratch, dk, kv + c.qk_nope_head_dim, part, page, slot);
 }
 
@@ -269,23 +294,25 @@ void Forward::attend(const Batch& batch, const PackedLayer& layer, std::int64_t 
 
 void Forward::attention(const Batch& batch, const PackedLayer& layer, std::int64_t window) {
   rms_norm(compute_, x_.data(), layer.input_norm.data(), n_, config_.hidden_size,
-           static_cast<float>(config_.rms_norm_eps), normed_.data());
+           static_cast<float>(config_.norm_eps()), normed_.data());
+  observe_hidden(Point::input_norm, normed_.data());
   config_.attention == AttentionKind::latent ? project_latent(layer) : project_grouped(layer);
   store(batch);
   attend(batch, layer, window);
   linear(layer.o, context_.data(), layer.o.matrix.n_in, out_.data());
   add_residual();
+  observe_attention();
 }
 
 // What a block gives, out_, joins the hidden state.
 void Forward::add_residual() {
-  add_scaled(compute_, static_cast<float>(config_.residual_multiplier), out_.data(), n_, config_.hidden_size,
+  add_scaled(compute_, static_cast<float>(config_.residual_scale()), out_.data(), n_, config_.hidden_size,
              x_.data());
 }
 
 void Forward::activate(const float* gate_up, std::int64_t n_rows, std::int64_t inner, float* y) {
   if (config_.activation == Activation::silu) return silu_mul_halves(compute_, gate_up, n_rows, inner, y);
-  const SwigluClamp clamp{static_cast<float>(config_.swiglu_alpha), static_cast<float>(config_.swiglu_limit)};
+  const SwigluClamp clamp{static_cast<float>(config_.gate_alpha()), static_cast<float>(config_.gate_limit())};
   clamped_swiglu_halves(compute_, clamp, gate_up, n_rows, inner, y);
 }
 
@@ -297,14 +324,30 @@ void Forward::mlp(const PackedMlp& weights, std::int64_t inner, float* y) {
   linear(weights.down, h, inner, y);
 }
 
+// What the router reads: the normed state, rounded where the reading says so.
+const float* Forward::router_input() {
+  if (config_.router.reading.numbers != RouterNumbers::bf16_input) return normed_.data();
+  const std::int64_t n = n_ * config_.hidden_size;
+  float* rounded = at_least(shared_, n_, config_.hidden_size);  // the shared expert writes there later
+  std::copy_n(normed_.data(), n, rounded);
+  round_to_bf16(rounded, n);
+  return rounded;
+}
+
 void Forward::choose_experts(const Batch& batch, const PackedLayer& layer, std::int64_t moe_layer) {
   const RouterConfig& r = config_.router;
   const std::size_t first = product(moe_layer, n_), k = static_cast<std::size_t>(r.n_chosen);
   float* logits = at_least(router_logits_, n_, r.n_experts);
-  linear(layer.router, normed_.data(), config_.hidden_size, logits);
-  const RouterChoice choice{.experts = routing_.experts.data() + first * k,
-                            .weights = routing_.weights.data() + first * k,
-                            .margins = routing_.margins.data() + first};
+  linear(layer.router, router_input(), config_.hidden_size, logits);
+  if (observer_) observe(Point::router_logits, logits, r.n_experts, r.n_experts);
+  if (r.reading.numbers == RouterNumbers::bf16_logits) round_to_bf16(logits, n_ * r.n_experts);
+  const RouterChoice choice{
+      .experts = routing_.experts.data() + first * k,
+      .weights = routing_.weights.data() + first * k,
+      .margins = routing_.margins.data() + first,
+      .group_margins = observer_ ? routing_.group_margins.data() + first : nullptr,
+      .expert_margins = observer_ ? routing_.expert_margins.data() + first : nullptr,
+      .scores = observer_ ? routing_.scores.data() + first * product(r.n_experts, 1) : nullptr};
   const RouterSpec spec = router_spec(r, layer.correction);
   route(compute_, spec, logits, n_, choice);
   if (batch.forced_experts.empty()) return;
@@ -373,10 +416,11 @@ void Forward::mixture(const Batch& batch, const PackedLayer& layer, std::int64_t
   choose_experts(batch, layer, moe_layer);
   const std::size_t first = product(moe_layer, n_) * static_cast<std::size_t>(c.router.n_chosen);
   run_experts(layer, routing_.experts.data() + first, routing_.weights.data() + first);
-  if (c.shared_intermediate_size == 0) return;
+  if (c.shared_intermediate_size == 0 || c.reading.shared_expert == SharedExpert::omitted) return;
   float* shared = at_least(shared_, n_, c.hidden_size);
   mlp(layer.shared, c.shared_intermediate_size, shared);
-  if (!c.shared_gate) return add(compute_, shared, n_, c.hidden_size, out_.data());
+  if (!c.shared_gate || c.reading.shared_gate == SharedGate::omitted)
+    return add(compute_, shared, n_, c.hidden_size, out_.data());
   float* gate = at_least(router_logits_, n_, 1);
   linear(layer.shared_gate, normed_.data(), c.hidden_size, gate);
   apply(compute_, Function::sigmoid, gate, n_, gate);
@@ -393,9 +437,7 @@ void Forward::begin(const Batch& batch) {
   const std::size_t decisions = product(moe_layers, n_),
                     k = static_cast<std::size_t>(config_.router.n_chosen);
   ASSAY_CHECK(batch.forced_experts.empty() || batch.forced_experts.size() == decisions * k);
-  routing_.experts.resize(decisions * k);
-  routing_.weights.resize(decisions * k);
-  routing_.margins.resize(decisions);
+  make_routing(decisions);
   at_least(normed_, n_, hidden);
   at_least(out_, n_, hidden);
   at_least(x_, n_, hidden);
@@ -422,19 +464,26 @@ std::span<const float> Forward::states() const {
 
 void Forward::run_layers(const Batch& batch, const PageStore& pages) {
   const std::int64_t hidden = config_.hidden_size;
+  layer_ = kNoLayer;
+  observe_hidden(Point::embedding, x_.data());
   place_rotations(batch);
   std::int64_t moe_layer = 0;
   for (std::size_t i = 0; i < weights_.layers.size(); ++i) {
     const PackedLayer& layer = weights_.layers[i];
+    layer_ = static_cast<std::int64_t>(i);
     place_pages(batch, pages, static_cast<std::int64_t>(i));
-    attention(batch, layer, config_.layers[i].window);
-    rms_norm(compute_, x_.data(), layer.post_norm.data(), n_, hidden,
-             static_cast<float>(config_.rms_norm_eps), normed_.data());
+    attention(batch, layer, config_.window_of(i));
+    rms_norm(compute_, x_.data(), layer.post_norm.data(), n_, hidden, static_cast<float>(config_.norm_eps()),
+             normed_.data());
+    observe_hidden(Point::post_norm, normed_.data());
     config_.layers[i].is_moe ? mixture(batch, layer, moe_layer++)
                              : mlp(layer.dense, config_.intermediate_size, out_.data());
     add_residual();
+    observe_hidden(Point::feed_forward, out_.data());
+    observe_hidden(Point::residual, x_.data());
   }
   ASSAY_CHECK(moe_layer == config_.n_moe_layers());
+  if (observer_) observe_final_norm();
 }
 
 void Forward::head(std::span<const std::int32_t> rows, const LogitSink& sink) {
@@ -449,11 +498,11 @@ void Forward::head(std::span<const std::int32_t> rows, const LogitSink& sink) {
       ASSAY_CHECK(row >= 0 && row < n_);
       std::copy_n(x_.data() + row * hidden, hidden, x + i * hidden);
     }
-    rms_norm(compute_, x, weights_.norm.data(), n, hidden, static_cast<float>(config_.rms_norm_eps), x);
+    rms_norm(compute_, x, weights_.norm.data(), n, hidden, static_cast<float>(config_.norm_eps()), x);
     float* logits = at_least(logits_, n, vocab);
     matmul(compute_, weights_.head.matrix, x, n, logits);
-    if (config_.logits_scaling != 1) {
-      const auto scaling = static_cast<float>(config_.logits_scaling);
+    if (config_.logits_divisor() != 1) {
+      const auto scaling = static_cast<float>(config_.logits_divisor());
       for_rows(compute_.pool, n, [&](std::int64_t row) {
         for (std::int64_t i = row * vocab; i < (row + 1) * vocab; ++i) logits[i] /= scaling;
       });

@@ -8,6 +8,7 @@
 
 #include "reference/model/batch.h"
 #include "reference/model/packed_weights.h"
+#include "reference/model/trace.h"
 
 namespace assay {
 
@@ -16,7 +17,19 @@ struct BatchRouting {
   std::vector<std::int32_t> experts;  // (n_moe_layers, n_rows, n_chosen), ascending
   std::vector<float> weights;         // the same shape
   std::vector<double> margins;        // (n_moe_layers, n_rows)
+  // Only while somebody observes:
+  std::vector<double> group_margins, expert_margins;  // (n_moe_layers, n_rows)
+  std::vector<float> scores;                          // (n_moe_layers, n_rows, n_experts)
 };
+
+// What an observer of a pass sees of one point: all rows of the batch.
+struct Observed {
+  Point point;
+  std::int64_t layer;  // kNoLayer outside the layers
+  const float* x;      // (n_rows, width), stride floats from row to row; gone after the call
+  std::int64_t width, stride;
+};
+using Observer = std::function<void(const Observed&)>;
 
 class Forward {
  public:
@@ -42,6 +55,9 @@ class Forward {
 
   const BatchRouting& routing() const { return routing_; }
 
+  // From now on run() shows every point but the logits to `observer`, which outlives its use; null: nobody.
+  void observe_with(const Observer* observer) { observer_ = observer; }
+
  private:
   void begin(const Batch& batch);
   Status embed(const Batch& batch);
@@ -58,10 +74,22 @@ class Forward {
   void activate(const float* gate_up /* (n_rows, 2 inner) */, std::int64_t n_rows, std::int64_t inner,
                 float* y);
   void mlp(const PackedMlp& weights, std::int64_t inner, float* y);
+  const float* router_input();
   void choose_experts(const Batch& batch, const PackedLayer& layer, std::int64_t moe_layer);
   void run_experts(const PackedLayer& layer, const std::int32_t* experts, const float* weights);
   void mixture(const Batch& batch, const PackedLayer& layer, std::int64_t moe_layer);
   void linear(const PackedLinear& w, const float* x, std::int64_t x_stride, float* y) const;
+  void norm_heads(const PackedLayer& layer);
+  void latent_keys(std::int64_t row, float* keys) const;
+
+  // forward_trace.cc
+  void observe(Point point, const float* x, std::int64_t width, std::int64_t stride) const;
+  void observe_hidden(Point point, const float* x) const {
+    if (observer_) observe(point, x, config_.hidden_size, config_.hidden_size);
+  }
+  void observe_attention() const;
+  void observe_final_norm();
+  void make_routing(std::size_t decisions);
 
   const ModelFiles& files_;
   const ModelConfig& config_;
@@ -86,6 +114,8 @@ class Forward {
   std::vector<AttentionQuery> queries_;
   BatchRouting routing_;
   std::vector<float> head_rows_, logits_;
+  const Observer* observer_ = nullptr;
+  std::int64_t layer_ = kNoLayer;  // that run() is in
 };
 
 }  // namespace assay

@@ -7,16 +7,14 @@ namespace {
 
 using namespace oracle;
 
-Result<Row> load_norm(const Checkpoint& checkpoint, const ModelConfig& c, const std::string& name,
-                      Recipe recipe) {
+Result<Row> load_norm(const Checkpoint& checkpoint, const ModelConfig& c, const std::string& name) {
   const std::int64_t shape[] = {c.hidden_size};
-  return load_f64(checkpoint, name + ".weight", shape, recipe, block_size_of(c));
+  return load_f64(checkpoint, name + ".weight", shape, c.quant.recipe, block_size_of(c));
 }
 
-Result<Linear> load_projection(const Checkpoint& checkpoint, const ModelConfig& c, const std::string& name,
-                               Recipe recipe) {
+Result<Linear> load_projection(const Checkpoint& checkpoint, const ModelConfig& c, const std::string& name) {
   const std::int64_t n_out = c.hidden_size, n_in = 2 * c.hidden_size, shape[] = {n_out, n_in};
-  ASSAY_TRY(const Row rows, load_f64(checkpoint, name + ".weight", shape, recipe, block_size_of(c)));
+  ASSAY_TRY(const Row rows, load_f64(checkpoint, name + ".weight", shape, c.quant.recipe, block_size_of(c)));
   Linear out{.n_out = n_out, .n_in = n_in, .columns = Row(rows.size()), .bias = {}};
   const auto height = static_cast<std::size_t>(n_out), width = static_cast<std::size_t>(n_in);
   for (std::size_t o = 0; o < height; ++o) {
@@ -33,16 +31,16 @@ Row joined(const Row& a, const Row& b) {
 
 }  // namespace
 
-Result<MtpOracle> MtpOracle::load(const Checkpoint& checkpoint, const ModelConfig& config, Recipe recipe) {
+Result<MtpOracle> MtpOracle::load(const Checkpoint& checkpoint, const ModelConfig& config) {
   ASSAY_OK(check_mtp(config, checkpoint));
   MtpOracle out;
   for (std::int64_t k = 0; k < config.num_nextn_predict_layers; ++k) {
     const std::string p = mtp_prefix(config, k);
-    ASSAY_TRY(Row enorm, load_norm(checkpoint, config, p + ".enorm", recipe));
-    ASSAY_TRY(Row hnorm, load_norm(checkpoint, config, p + ".hnorm", recipe));
-    ASSAY_TRY(Linear eh_proj, load_projection(checkpoint, config, p + ".eh_proj", recipe));
+    ASSAY_TRY(Row enorm, load_norm(checkpoint, config, p + ".enorm"));
+    ASSAY_TRY(Row hnorm, load_norm(checkpoint, config, p + ".hnorm"));
+    ASSAY_TRY(Linear eh_proj, load_projection(checkpoint, config, p + ".eh_proj"));
     ASSAY_TRY(Oracle block,
-              Oracle::load(checkpoint, mtp_block(config, k), recipe, mtp_names(config, checkpoint, k)));
+              Oracle::load(checkpoint, mtp_block(config, k), mtp_names(config, checkpoint, k)));
     out.modules_.push_back({std::move(enorm), std::move(hnorm), std::move(eh_proj), std::move(block)});
   }
   return out;
@@ -50,7 +48,7 @@ Result<MtpOracle> MtpOracle::load(const Checkpoint& checkpoint, const ModelConfi
 
 std::vector<std::vector<double>> MtpOracle::logits(const Oracle& model, std::span<const std::int32_t> ids,
                                                    const MtpChoices& choices) const {
-  const double eps = model.config().rms_norm_eps;
+  const double eps = model.config().norm_eps();
   Rows h = model.embed(ids);
   model.run_layers(h);
   if (choices.hidden == MtpHidden::normed) {

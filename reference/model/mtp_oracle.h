@@ -13,8 +13,7 @@ namespace assay {
 class MtpOracle {
  public:
   // As Oracle::load; refuses what check_mtp refuses.
-  static Result<MtpOracle> load(const Checkpoint& checkpoint, const ModelConfig& config,
-                                Recipe recipe = Recipe::dequant_f32);
+  static Result<MtpOracle> load(const Checkpoint& checkpoint, const ModelConfig& config);
 
   // Of each module the logits (n_tokens - 1 - module, vocab_size), nothing where the prompt is too short. `model` is the oracle of the
   // same files. May be called from several threads at once.

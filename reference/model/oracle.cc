@@ -24,7 +24,7 @@ struct Mlp {
     const bool clamped = c.activation == Activation::clamped_swiglu;
     for (std::size_t i = 0; i < inner.size(); ++i) {
       inner[i] =
-          clamped ? clamped_swiglu(inner[i], u[i], c.swiglu_alpha, c.swiglu_limit) : silu(inner[i]) * u[i];
+          clamped ? clamped_swiglu(inner[i], u[i], c.gate_alpha(), c.gate_limit()) : silu(inner[i]) * u[i];
     }
     return down(inner);
   }
@@ -97,7 +97,7 @@ Status load_attention(const Loader& from, const ModelConfig& c, const std::strin
   ASSAY_OK(from.linear(p + ".q_proj", q, hidden, c.qkv_bias, l.q));
   ASSAY_OK(from.linear(p + ".k_proj", kv, hidden, c.qkv_bias, l.k));
   ASSAY_OK(from.linear(p + ".v_proj", kv, hidden, c.qkv_bias, l.v));
-  if (c.attention_sinks) {
+  if (c.attention_sinks && c.reading.sinks == Sinks::added) {
     ASSAY_TRY(l.sinks, from.row(p + ".sinks", heads));
   }
   if (c.qk_norm == QkNorm::none) return {};
@@ -114,7 +114,7 @@ Status load_experts(const Loader& from, const ModelConfig& c, const Family& f, s
     const std::int64_t shape[] = {c.router.n_experts};
     ASSAY_TRY(const std::vector<float> narrow,
               load_f32(from.checkpoint, p + ".gate.e_score_correction_bias", shape, from.recipe, from.block));
-    l.correction.assign(narrow.begin(), narrow.end());
+    l.correction = correction_of(c.router, Row(narrow.begin(), narrow.end()));
   }
   l.experts.resize(static_cast<std::size_t>(c.router.n_experts));
   for (std::size_t e = 0; e < l.experts.size(); ++e)
@@ -155,7 +155,7 @@ Projected project_latent(const ModelConfig& c, const Layer& l, const Row& x, Pos
              nope = static_cast<std::size_t>(c.qk_nope_head_dim);
   const auto rope = static_cast<std::size_t>(c.qk_rope_head_dim), dv = static_cast<std::size_t>(c.v_head_dim);
   const auto latent = static_cast<std::size_t>(c.kv_lora_rank), dk = nope + rope;
-  const double eps = c.latent_eps == LatentEps::fixed ? kLatentNormEps : c.rms_norm_eps;
+  const double eps = c.latent_eps == LatentEps::fixed ? kLatentNormEps : c.norm_eps();
   Projected out;
   out.q = l.q_a.empty() ? l.q(x) : l.q_b(rms_norm(l.q_a(x), l.q_a_norm, eps));
   Row kv = l.kv_a(x);
@@ -181,25 +181,31 @@ void clip(const ModelConfig& c, ClipOrder when, Row& x) {
 void norm_heads(const ModelConfig& c, const Row& weight, Row& x) {
   if (c.qk_norm == QkNorm::none) return;
   if (c.qk_norm == QkNorm::whole) {
-    x = rms_norm(x, weight, c.rms_norm_eps);
+    x = rms_norm(x, weight, c.norm_eps());
     return;
   }
   for (std::size_t at = 0; at < x.size(); at += weight.size()) {
-    const Row head = rms_norm(std::span(x).subspan(at, weight.size()), weight, c.rms_norm_eps);
+    const Row head = rms_norm(std::span(x).subspan(at, weight.size()), weight, c.norm_eps());
     std::copy(head.begin(), head.end(), x.begin() + static_cast<std::ptrdiff_t>(at));
   }
 }
 
-Projected project_grouped(const ModelConfig& c, const Layer& l, const Row& x, Position at) {
-  Projected out{l.q(x), l.k(x), l.v(x)};
-  for (Row* each : {&out.q, &out.k, &out.v}) clip(c, ClipOrder::before_norm, *each);
+void norm_queries_keys(const ModelConfig& c, const Layer& l, Projected& out) {
   norm_heads(c, l.q_norm, out.q);
   norm_heads(c, l.k_norm, out.k);
+}
+
+Projected project_grouped(const ModelConfig& c, const Layer& l, const Row& x, Position at) {
+  Projected out{l.q(x), l.k(x), l.v(x)};
+  const bool norm_first = c.reading.qk_norm_order == QkNormOrder::before_rope;
+  for (Row* each : {&out.q, &out.k, &out.v}) clip(c, ClipOrder::before_norm, *each);
+  if (norm_first) norm_queries_keys(c, l, out);
   for (Row* each : {&out.q, &out.k, &out.v}) clip(c, ClipOrder::after_norm, *each);
   const auto d = static_cast<std::size_t>(c.head_dim);
   for (Row* each : {&out.q, &out.k}) {
     for (std::size_t h = 0; h < each->size(); h += d) rotate(each->data() + h, at.cos, at.sin, c.rope.layout);
   }
+  if (!norm_first) norm_queries_keys(c, l, out);
   return out;
 }
 
@@ -235,9 +241,10 @@ Row mixture(const ModelConfig& c, const Layer& l, const Row& x, const Routing& r
     const Row e = l.experts[static_cast<std::size_t>(routing.experts[i])](c, x);
     for (std::size_t d = 0; d < y.size(); ++d) y[d] += routing.weights[i] * e[d];
   }
-  if (c.shared_intermediate_size == 0) return y;
+  if (c.shared_intermediate_size == 0 || c.reading.shared_expert == SharedExpert::omitted) return y;
   const Row s = l.shared(c, x);
-  const double gate = c.shared_gate ? sigmoid(l.shared_gate(x)[0]) : 1.0;
+  const bool gated = c.shared_gate && c.reading.shared_gate == SharedGate::sigmoid;
+  const double gate = gated ? sigmoid(l.shared_gate(x)[0]) : 1.0;
   for (std::size_t d = 0; d < y.size(); ++d) y[d] += gate * s[d];
   return y;
 }
@@ -245,8 +252,17 @@ Row mixture(const ModelConfig& c, const Layer& l, const Row& x, const Routing& r
 // x + residual_multiplier * y
 void add_to(const ModelConfig& c, Row& x, const Row& y) {
   ASSAY_CHECK(x.size() == y.size());
-  for (std::size_t i = 0; i < x.size(); ++i) x[i] += c.residual_multiplier * y[i];
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] += c.residual_scale() * y[i];
 }
+
+// Where the pass is, for the points of a trace.
+struct Watch {
+  PromptTrace* points = nullptr;
+  std::int64_t layer = kNoLayer;
+  void see(Point point, const Row& row) const {
+    if (points) points->add(point, layer, std::span<const double>(row));
+  }
+};
 
 void record(RouterTrace* trace, std::int64_t moe_layer, std::size_t token, const Routing& routing) {
   if (!trace) return;
@@ -259,6 +275,8 @@ void record(RouterTrace* trace, std::int64_t moe_layer, std::size_t token, const
   std::copy(routing.scores.begin(), routing.scores.end(),
             trace->scores.begin() + static_cast<std::ptrdiff_t>(at * n));
   trace->margins[at] = routing.margin;
+  trace->group_margins[at] = routing.group_margin;
+  trace->expert_margins[at] = routing.expert_margin;
 }
 
 std::span<const std::int32_t> forced_row(const ForcedExperts* forced, std::int64_t moe_layer,
@@ -279,44 +297,62 @@ struct Oracle::Weights {
 
   Rows embed(std::span<const std::int32_t> ids) const {
     const std::int64_t width = config.hidden_size;
+    const double scale = config.embedding_scale();
     Rows x;
     for (const std::int32_t id : ids) {
       ASSAY_CHECK(id >= 0 && id < config.vocab_size);
       const auto begin = embedding.begin() + id * width;
       Row& row = x.emplace_back(begin, begin + width);
-      for (double& each : row) each *= config.embedding_multiplier;
+      for (double& each : row) each *= scale;
     }
     return x;
   }
 
-  void attention(const Layer& l, std::int64_t window, const RopeTable& table, Rows& x) const {
+  void attention(const Layer& l, std::int64_t window, const RopeTable& table, const Watch& watch,
+                 Rows& x) const {
     const auto pairs = static_cast<std::size_t>(table.n_pairs);
     std::vector<Projected> all;
     for (std::size_t t = 0; t < x.size(); ++t) {
       const Position at{std::span(table.cos).subspan(t * pairs, pairs),
                         std::span(table.sin).subspan(t * pairs, pairs)};
-      const Row normed = rms_norm(x[t], l.input_norm, config.rms_norm_eps);
+      const Row normed = rms_norm(x[t], l.input_norm, config.norm_eps());
+      watch.see(Point::input_norm, normed);
       const auto project = config.attention == AttentionKind::latent ? project_latent : project_grouped;
       all.push_back(project(config, l, normed, at));
+      watch.see(Point::q, all[t].q);
+      watch.see(Point::k, all[t].k);
+      watch.see(Point::v, all[t].v);
     }
     const double scale = attention_scale(config);
-    for (std::size_t t = 0; t < x.size(); ++t)
-      add_to(config, x[t], l.o(attend(config, all, l.sinks, t, window, scale)));
+    for (std::size_t t = 0; t < x.size(); ++t) {
+      const Row context = attend(config, all, l.sinks, t, window, scale), y = l.o(context);
+      add_to(config, x[t], y);
+      watch.see(Point::context, context);
+      watch.see(Point::attention, y);
+      watch.see(Point::attention_residual, x[t]);
+    }
   }
 
   void feed_forward(const Layer& l, std::int64_t moe_layer, const ForcedExperts* forced, RouterTrace* trace,
-                    Rows& x) const {
+                    const Watch& watch, Rows& x) const {
     for (std::size_t t = 0; t < x.size(); ++t) {
-      const Row normed = rms_norm(x[t], l.post_norm, config.rms_norm_eps);
-      if (moe_layer < 0) {
-        add_to(config, x[t], l.dense(config, normed));
-        continue;
-      }
-      const Routing routing =
-          route(config.router, l.router(normed), l.correction, forced_row(forced, moe_layer, t));
-      record(trace, moe_layer, t, routing);
-      add_to(config, x[t], mixture(config, l, normed, routing));
+      const Row normed = rms_norm(x[t], l.post_norm, config.norm_eps());
+      watch.see(Point::post_norm, normed);
+      const Row y =
+          moe_layer < 0 ? l.dense(config, normed) : sparse(l, moe_layer, t, forced, trace, watch, normed);
+      add_to(config, x[t], y);
+      watch.see(Point::feed_forward, y);
+      watch.see(Point::residual, x[t]);
     }
+  }
+
+  Row sparse(const Layer& l, std::int64_t moe_layer, std::size_t t, const ForcedExperts* forced,
+             RouterTrace* trace, const Watch& watch, const Row& normed) const {
+    const Row logits = l.router(router_input(config.router, normed));
+    watch.see(Point::router_logits, logits);
+    const Routing routing = route(config.router, logits, l.correction, forced_row(forced, moe_layer, t));
+    record(trace, moe_layer, t, routing);
+    return mixture(config, l, normed, routing);
   }
 };
 
@@ -326,8 +362,7 @@ Oracle& Oracle::operator=(Oracle&&) noexcept = default;
 Oracle::~Oracle() = default;
 const ModelConfig& Oracle::config() const { return weights_->config; }
 
-Result<Oracle> Oracle::load(const Checkpoint& checkpoint, const ModelConfig& c, Recipe recipe,
-                            const StackNames& names) {
+Result<Oracle> Oracle::load(const Checkpoint& checkpoint, const ModelConfig& c, const StackNames& names) {
   const std::int64_t params = count_model(c).params_total;
   if (params > kMaxOracleParams) {
     return Error{.code = Code::too_large,
@@ -339,6 +374,7 @@ Result<Oracle> Oracle::load(const Checkpoint& checkpoint, const ModelConfig& c, 
   const Family* family = find_family(c.model_type);
   ASSAY_CHECK(family);
   const BlockSize block = block_size_of(c);
+  const Recipe recipe = c.quant.recipe;
   const Loader from{checkpoint, recipe, block};
   auto w = std::make_unique<Weights>();
   w->config = c;
@@ -357,37 +393,43 @@ Result<Oracle> Oracle::load(const Checkpoint& checkpoint, const ModelConfig& c, 
 Oracle::Rows Oracle::embed(std::span<const std::int32_t> ids) const { return weights_->embed(ids); }
 
 std::vector<double> Oracle::norm(const std::vector<double>& x) const {
-  return rms_norm(x, weights_->norm, weights_->config.rms_norm_eps);
+  return rms_norm(x, weights_->norm, weights_->config.norm_eps());
 }
 
 std::vector<double> Oracle::head(const std::vector<double>& normed) const {
   Row logits = weights_->head(normed);
-  for (double& each : logits) each /= weights_->config.logits_scaling;
+  for (double& each : logits) each /= weights_->config.logits_divisor();
   return logits;
 }
 
-void Oracle::run_layers(Rows& x, const ForcedExperts* forced, RouterTrace* trace) const {
+void Oracle::run_layers(Rows& x, const ForcedExperts* forced, RouterTrace* trace, PromptTrace* points) const {
   const Weights& w = *weights_;
   const ModelConfig& c = w.config;
   const auto n = static_cast<std::int64_t>(x.size());
   ASSAY_CHECK(!forced || (forced->n_tokens == n && forced->n_moe_layers == c.n_moe_layers()));
   if (trace) *trace = RouterTrace(c.n_moe_layers(), n, c.router.n_chosen, c.router.n_experts, true);
+  Watch watch{.points = points};
+  for (const Row& row : x) watch.see(Point::embedding, row);
   const RopeTable table = rope_table(c, n);
   std::int64_t moe_layer = 0;
   for (std::size_t i = 0; i < w.layers.size(); ++i) {
-    w.attention(w.layers[i], c.layers[i].window, table, x);
-    w.feed_forward(w.layers[i], c.layers[i].is_moe ? moe_layer++ : -1, forced, trace, x);
+    watch.layer = static_cast<std::int64_t>(i);
+    w.attention(w.layers[i], c.window_of(i), table, watch, x);
+    w.feed_forward(w.layers[i], c.layers[i].is_moe ? moe_layer++ : -1, forced, trace, watch, x);
   }
 }
 
 std::vector<double> Oracle::logits(std::span<const std::int32_t> ids, const ForcedExperts* forced,
-                                   RouterTrace* trace) const {
+                                   RouterTrace* trace, PromptTrace* points) const {
   Rows x = embed(ids);
-  run_layers(x, forced, trace);
+  run_layers(x, forced, trace, points);
+  const Watch watch{.points = points};
   std::vector<double> out;
   out.reserve(ids.size() * static_cast<std::size_t>(config().vocab_size));
   for (const Row& row : x) {
-    const Row logits = head(norm(row));
+    const Row normed = norm(row), logits = head(normed);
+    watch.see(Point::final_norm, normed);
+    watch.see(Point::logits, logits);
     out.insert(out.end(), logits.begin(), logits.end());
   }
   return out;

@@ -10,7 +10,7 @@
 #include "reference/model/config.h"
 #include "reference/model/router_trace.h"
 #include "reference/model/tensors.h"
-#include "reference/weights/dequant.h"
+#include "reference/model/trace.h"
 
 namespace assay {
 
@@ -23,21 +23,22 @@ class Oracle {
 
   // Refuses a model above kMaxOracleParams (Code::too_large) and whatever the weights lack.
   static Result<Oracle> load(const Checkpoint& checkpoint, const ModelConfig& config,
-                             Recipe recipe = Recipe::dequant_f32, const StackNames& names = {});
+                             const StackNames& names = {});
   Oracle(Oracle&&) noexcept;
   Oracle& operator=(Oracle&&) noexcept;
   ~Oracle();
 
   // Logits (n_tokens, vocab_size) of ids, each below vocab_size (checked by the caller, see check_ids).
-  // `forced` replaces the choice of experts, not the weights; `trace` receives the decisions. May be called
-  // from several threads at once.
+  // `forced` replaces the choice of experts, not the weights; `trace` receives the decisions, `points` what was
+  // computed on the way. May be called from several threads at once.
   std::vector<double> logits(std::span<const std::int32_t> ids, const ForcedExperts* forced = nullptr,
-                             RouterTrace* trace = nullptr) const;
+                             RouterTrace* trace = nullptr, PromptTrace* points = nullptr) const;
   const ModelConfig& config() const;
 
   // What logits() is made of: embeddings, all layers, the final norm, the head.
   Rows embed(std::span<const std::int32_t> ids) const;
-  void run_layers(Rows& x, const ForcedExperts* forced = nullptr, RouterTrace* trace = nullptr) const;
+  void run_layers(Rows& x, const ForcedExperts* forced = nullptr, RouterTrace* trace = nullptr,
+                  PromptTrace* points = nullptr) const;
   std::vector<double> norm(const std::vector<double>& x) const;
   std::vector<double> head(const std::vector<double>& normed) const;
 

@@ -5,6 +5,8 @@
 #include <limits>
 #include <numeric>
 
+#include "reference/weights/dequant.h"
+
 namespace assay::oracle {
 namespace {
 
@@ -40,6 +42,32 @@ double group_score(GroupScore rule, std::span<const double> members) {
   return sorted[0];
 }
 
+double to_bf16(double x) { return widen_bf16(round_bf16(static_cast<float>(x))); }
+
+Row rounded_to_bf16(Row x) {
+  for (double& each : x) each = to_bf16(each);
+  return x;
+}
+
+// Experts of the open groups alone share the probability (RouterSoftmax::over_open). Soft-max scores are
+// positive, so that what is not belongs to a closed group, whatever closed groups are filled with.
+void share_among_open(const Row& open, Row& scores) {
+  double sum = 0;
+  for (std::size_t e = 0; e < open.size(); ++e) sum += open[e] > 0 ? scores[e] : 0;
+  for (double& each : scores) each /= sum;
+}
+
+// What scores the choice and the weights: the reading decides what is rounded and where the soft-max stands.
+Row scores_of(const RouterConfig& router, const Row& logits) {
+  Row scores = logits;
+  if (router.reading.numbers == RouterNumbers::bf16_logits) scores = rounded_to_bf16(scores);
+  if (router.scoring == Scoring::softmax) scores = softmax(scores);
+  if (router.scoring == Scoring::sigmoid) {
+    for (double& each : scores) each = sigmoid(each);
+  }
+  return router.reading.numbers == RouterNumbers::bf16_scores ? rounded_to_bf16(scores) : scores;
+}
+
 // DeepSeek-V3 inference/model.py Gate: only experts of the best groups compete.
 Row close_groups(const RouterConfig& router, const Row& choice, double& margin) {
   if (router.group_score == GroupScore::none || router.n_groups <= 1) return choice;
@@ -48,7 +76,10 @@ Row close_groups(const RouterConfig& router, const Row& choice, double& margin) 
   for (std::size_t g = 0; g < groups; ++g)
     ranked.push_back(group_score(router.group_score, std::span(choice).subspan(g * size, size)));
   const auto open = top_k(ranked, static_cast<std::size_t>(router.n_open_groups), margin);
-  Row out(choice.size(), router.closed_groups == ClosedGroups::zero ? 0.0 : -kInfinity);
+  // Before the soft-max zero is no low score, and nobody fills with it there.
+  const bool zero =
+      router.closed_groups == ClosedGroups::zero && router.scoring != Scoring::softmax_of_chosen;
+  Row out(choice.size(), zero ? 0.0 : -kInfinity);
   for (const std::size_t g : open)
     std::copy_n(choice.begin() + static_cast<std::ptrdiff_t>(g * size), size,
                 out.begin() + static_cast<std::ptrdiff_t>(g * size));
@@ -57,14 +88,24 @@ Row close_groups(const RouterConfig& router, const Row& choice, double& margin) 
 
 void normalise(const RouterConfig& router, Row& weights) {
   if (router.topk_norm != TopkNorm::none) {
-    const double sum = std::accumulate(weights.begin(), weights.end(), 0.0) + router.epsilon;
+    const bool guarded = router.reading.epsilon == TopkEpsilon::published;
+    const double sum = std::accumulate(weights.begin(), weights.end(), 0.0) + (guarded ? router.epsilon : 0);
     for (double& w : weights) w /= sum;
   }
   if (router.topk_norm == TopkNorm::sum_unscaled) return;
-  for (double& w : weights) w *= router.scaling_factor;
+  for (double& w : weights) w *= router.routed_scale();
 }
 
 }  // namespace
+
+Row correction_of(const RouterConfig& router, Row bias) {
+  if (router.reading.correction == CorrectionBias::omitted) return {};
+  return router.reading.correction == CorrectionBias::bf16 ? rounded_to_bf16(std::move(bias)) : bias;
+}
+
+Row router_input(const RouterConfig& router, const Row& x) {
+  return router.reading.numbers == RouterNumbers::bf16_input ? rounded_to_bf16(x) : x;
+}
 
 Row Linear::operator()(const Row& x) const {
   ASSAY_CHECK(static_cast<std::int64_t>(x.size()) == n_in);
@@ -119,18 +160,15 @@ void rotate(double* head, std::span<const double> cos, std::span<const double> s
 Routing route(const RouterConfig& router, const Row& logits, const Row& bias,
               std::span<const std::int32_t> forced) {
   ASSAY_CHECK(static_cast<std::int64_t>(logits.size()) == router.n_experts);
-  Routing out{.experts = {}, .weights = {}, .scores = {}, .margin = kInfinity};
-  if (router.scoring == Scoring::softmax) out.scores = softmax(logits);
-  if (router.scoring == Scoring::softmax_of_chosen) out.scores = logits;
-  if (router.scoring == Scoring::sigmoid) {
-    for (const double each : logits) out.scores.push_back(sigmoid(each));
-  }
+  Routing out{.scores = scores_of(router, logits), .group_margin = kInfinity, .expert_margin = kInfinity};
   Row choice = out.scores;
   for (std::size_t e = 0; e < bias.size(); ++e) choice[e] += bias[e];
-  const Row open = close_groups(router, choice, out.margin);
-  for (const std::size_t e : top_k(open, static_cast<std::size_t>(router.n_chosen), out.margin)) {
+  const Row open = close_groups(router, choice, out.group_margin);
+  if (router.reading.softmax == RouterSoftmax::over_open) share_among_open(open, out.scores);
+  for (const std::size_t e : top_k(open, static_cast<std::size_t>(router.n_chosen), out.expert_margin)) {
     out.experts.push_back(static_cast<std::int32_t>(e));
   }
+  out.margin = std::min(out.group_margin, out.expert_margin);
   if (!forced.empty()) out.experts.assign(forced.begin(), forced.end());
   ASSAY_CHECK(static_cast<std::int64_t>(out.experts.size()) == router.n_chosen);
   for (const std::int32_t e : out.experts) {

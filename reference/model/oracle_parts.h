@@ -34,7 +34,13 @@ struct Routing {
   Row weights;                        // in that order
   Row scores;                         // (n_experts), unbiased
   double margin = 0;                  // of the closest decision, infinite where nothing was left out
+  double group_margin = 0;            // of the groups alone
+  double expert_margin = 0;           // of the experts alone
 };
+// What the reading makes of e_score_correction_bias (empty where it is left out) and of the router's input.
+Row correction_of(const RouterConfig& router, Row bias);
+Row router_input(const RouterConfig& router, const Row& x);
+
 // One token's choice; `bias` (n_experts) or empty; `forced` (n_chosen, ascending) or empty.
 Routing route(const RouterConfig& router, const Row& logits, const Row& bias,
               std::span<const std::int32_t> forced);

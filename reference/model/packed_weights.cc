@@ -16,8 +16,8 @@ namespace {
 
 class Packer {
  public:
-  Packer(const ModelFiles& files, Recipe recipe)
-      : files_(files), recipe_(recipe), block_(block_size_of(files.config)) {}
+  explicit Packer(const ModelFiles& files)
+      : files_(files), recipe_(files.config.quant.recipe), block_(block_size_of(files.config)) {}
 
   Status norm(const std::string& name, std::int64_t n, std::vector<float>& out) {
     return vector(name + ".weight", n, out);
@@ -72,7 +72,7 @@ class Packer {
     const bool codes = is_fp8_matrix(view.format) && ref.whole();
     const bool one_block =
         block_.cols % kFp8Inputs == 0 || !block_.stated;  // a panel has one scale for 128 inputs
-    if (!codes || !one_block) return WeightFormat::f32;
+    if (!codes || !one_block || recipe_ != Recipe::dequant_f32) return WeightFormat::f32;
     return view.format == Format::F8_E4M3 ? WeightFormat::e4m3 : WeightFormat::e5m2;
   }
 
@@ -212,6 +212,9 @@ class Packer {
       files_.checkpoint.release(*tensor.blocks);
       files_.checkpoint.release(*tensor.scales);
     }
+    if (recipe_ == Recipe::mxfp4_high_first) {
+      for (std::uint8_t& both : codes) both = static_cast<std::uint8_t>(both << 4 | both >> 4);
+    }
     out.matrix = pack_mxfp4(codes.data(), scales.data(), n_out, n_in, out.memory.get());
     return {};
   }
@@ -286,7 +289,8 @@ Status pack_grouped(Packer& from, const ModelConfig& c, const std::string& p, Pa
                         linear_ref(p + ".k_proj", kv, c.hidden_size, c.qkv_bias),
                         linear_ref(p + ".v_proj", kv, c.hidden_size, c.qkv_bias)},
                        l.inputs));
-  if (c.attention_sinks) ASSAY_OK(from.vector(p + ".sinks", c.num_attention_heads, l.sinks));
+  if (c.attention_sinks && c.reading.sinks == Sinks::added)
+    ASSAY_OK(from.vector(p + ".sinks", c.num_attention_heads, l.sinks));
   if (c.qk_norm == QkNorm::none) return {};
   const bool whole = c.qk_norm == QkNorm::whole;
   ASSAY_OK(from.norm(p + ".q_norm", whole ? q : c.head_dim, l.q_norm));
@@ -298,6 +302,10 @@ Status pack_experts(Packer& from, const ModelConfig& c, const Family& f, std::in
   ASSAY_OK(from.linear({router_ref(c, layer)}, l.router));
   if (c.router.correction_bias)
     ASSAY_OK(from.vector(p + ".gate.e_score_correction_bias", c.router.n_experts, l.correction));
+  if (c.router.reading.correction == CorrectionBias::omitted) l.correction.clear();
+  for (float& each : l.correction) {
+    if (c.router.reading.correction == CorrectionBias::bf16) each = widen_bf16(round_bf16(each));
+  }
   l.experts.resize(static_cast<std::size_t>(c.router.n_experts));
   for (std::size_t e = 0; e < l.experts.size(); ++e)
     ASSAY_OK(from.mlp(expert_ref(c, layer, static_cast<std::int64_t>(e)), l.experts[e]));
@@ -323,31 +331,27 @@ Status pack_layer(Packer& from, const ModelConfig& c, const Family& family, std:
 
 }  // namespace
 
-Result<PackedModel> pack_model(const ModelFiles& files, Recipe recipe) {
-  return pack_stack(files, files.config, {}, recipe);
-}
+Result<PackedModel> pack_model(const ModelFiles& files) { return pack_stack(files, files.config, {}); }
 
 Result<PackedLinear> pack_matrix(const ModelFiles& files, const std::string& name, std::int64_t n_out,
-                                 std::int64_t n_in, Recipe recipe) {
-  Packer packer(files, recipe);
+                                 std::int64_t n_in) {
+  Packer packer(files);
   PackedLinear out;
   ASSAY_OK(packer.linear({linear_ref(name, n_out, n_in)}, out));
   return out;
 }
 
-Result<std::vector<float>> pack_norm(const ModelFiles& files, const std::string& name, std::int64_t n,
-                                     Recipe recipe) {
-  Packer packer(files, recipe);
+Result<std::vector<float>> pack_norm(const ModelFiles& files, const std::string& name, std::int64_t n) {
+  Packer packer(files);
   std::vector<float> out;
   ASSAY_OK(packer.norm(name, n, out));
   return out;
 }
 
-Result<PackedModel> pack_stack(const ModelFiles& files, const ModelConfig& c, const StackNames& names,
-                               Recipe recipe) {
+Result<PackedModel> pack_stack(const ModelFiles& files, const ModelConfig& c, const StackNames& names) {
   const Family* family = find_family(c.model_type);
   ASSAY_CHECK(family);
-  Packer packer(files, recipe);
+  Packer packer(files);
   PackedModel out;
   out.layers.resize(static_cast<std::size_t>(c.num_hidden_layers));
   for (std::int64_t i = 0; i < c.num_hidden_layers; ++i) {

@@ -49,15 +49,13 @@ struct PackedModel {
 
 // Reads and packs everything; pages of the mapping are released as they are packed. BF16, MXFP4 and (under dequant-f32) FP8 matrices
 // keep their codes, and FP8 is BF16 under dequant-bf16, so long as those that are packed as one have the same format; all others
-// become f32 under `recipe`.
-Result<PackedModel> pack_model(const ModelFiles& files, Recipe recipe);
+// become f32 under the recipe of the files' configuration.
+Result<PackedModel> pack_model(const ModelFiles& files);
 
 // The layers of `config` alone, with norm and head, from where `names` say; one matrix and one norm by their names without ".weight".
-Result<PackedModel> pack_stack(const ModelFiles& files, const ModelConfig& config, const StackNames& names,
-                               Recipe recipe);
+Result<PackedModel> pack_stack(const ModelFiles& files, const ModelConfig& config, const StackNames& names);
 Result<PackedLinear> pack_matrix(const ModelFiles& files, const std::string& name, std::int64_t n_out,
-                                 std::int64_t n_in, Recipe recipe);
-Result<std::vector<float>> pack_norm(const ModelFiles& files, const std::string& name, std::int64_t n,
-                                     Recipe recipe);
+                                 std::int64_t n_in);
+Result<std::vector<float>> pack_norm(const ModelFiles& files, const std::string& name, std::int64_t n);
 
 }  // namespace assay

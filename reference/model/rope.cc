@@ -9,14 +9,18 @@ namespace {
 
 using std::numbers::pi;
 
+double theta_of(const RopeConfig& rope) {
+  return rope.reading.theta == RopeTheta::configured ? rope.theta : 10000.0;
+}
+
 double plain_frequency(const RopeConfig& rope, std::int64_t dim, std::int64_t pair) {
-  return std::pow(rope.theta, -2.0 * static_cast<double>(pair) / static_cast<double>(dim));
+  return std::pow(theta_of(rope), -2.0 * static_cast<double>(pair) / static_cast<double>(dim));
 }
 
 // The pair that turns `rotations` times within the original context (YaRN, 2309.00071 section 3.2).
 double pair_of_rotations(const RopeConfig& rope, std::int64_t dim, double rotations) {
   return static_cast<double>(dim) * std::log(rope.original_length / (rotations * 2 * pi)) /
-         (2 * std::log(rope.theta));
+         (2 * std::log(theta_of(rope)));
 }
 
 // Share of interpolation of each pair: 0 for those that turn fast, 1 for slow ones, a ramp between.
@@ -45,6 +49,7 @@ double llama3_frequency(const RopeConfig& rope, double plain) {
 
 double frequency(const RopeConfig& rope, std::int64_t dim, std::int64_t pair) {
   const double plain = plain_frequency(rope, dim, pair);
+  if (rope.reading.scaling == RopeScaling::ignored) return plain;
   switch (rope.kind) {
     case RopeKind::plain:
       return plain;
@@ -62,6 +67,19 @@ double frequency(const RopeConfig& rope, std::int64_t dim, std::int64_t pair) {
   return plain;
 }
 
+double scale_width(const ModelConfig& c) {
+  switch (c.reading.scale_width) {
+    case ScaleWidth::key_dim:
+      return static_cast<double>(c.key_dim());
+    case ScaleWidth::nope_dim:
+      ASSAY_CHECK(c.attention == AttentionKind::latent);
+      return static_cast<double>(c.qk_nope_head_dim);
+    case ScaleWidth::hidden_per_head:
+      return static_cast<double>(c.hidden_size) / static_cast<double>(c.num_attention_heads);
+  }
+  ASSAY_CHECK(false);
+}
+
 }  // namespace
 
 double yarn_mscale(double factor, double m) { return factor > 1 ? 0.1 * m * std::log(factor) + 1 : 1.0; }
@@ -76,7 +94,7 @@ std::vector<double> rope_frequencies(const RopeConfig& rope, std::int64_t rope_d
 }
 
 double rope_gain(const RopeConfig& rope, AttentionKind attention) {
-  if (rope.kind != RopeKind::yarn) return 1.0;
+  if (rope.kind != RopeKind::yarn || rope.reading.scaling == RopeScaling::ignored) return 1.0;
   const bool both = rope.has_mscale && rope.mscale != 0 && rope.has_mscale_all_dim;
   const bool ratio = attention == AttentionKind::latent && (rope.gain == RopeGain::authors || both);
   if (!ratio) return yarn_mscale(rope.factor, 1);
@@ -84,9 +102,12 @@ double rope_gain(const RopeConfig& rope, AttentionKind attention) {
 }
 
 double attention_scale(const ModelConfig& config) {
-  if (config.attention_multiplier > 0) return config.attention_multiplier;
-  const double plain = 1 / std::sqrt(static_cast<double>(config.key_dim()));
-  if (config.softmax_scale == SoftmaxScale::plain) return plain;
+  const bool own_width = config.reading.scale_width == ScaleWidth::key_dim,
+             configured = config.reading.attention_multiplier == Multiplier::configured;
+  if (config.attention_multiplier > 0 && own_width && configured) return config.attention_multiplier;
+  const double plain = 1 / std::sqrt(scale_width(config));
+  const bool ignored = config.rope.reading.scaling == RopeScaling::ignored;
+  if (ignored || config.softmax_scale == SoftmaxScale::plain) return plain;
   const double m = yarn_mscale(config.rope.factor, config.rope.mscale_all_dim);
   return plain * m * m;
 }

@@ -7,7 +7,6 @@
 #include <limits>
 
 #include "reference/weights/checkpoint.h"
-#include "reference/weights/writer.h"
 
 namespace assay {
 namespace {
@@ -30,6 +29,22 @@ Error bad_choice(const Checkpoint& file, const TensorView& view, std::string exp
                .field = view.name,
                .expected = std::move(expected),
                .got = std::to_string(got)};
+}
+
+// Choices recorded for other tokens would be replayed without a word.
+Status check_same_ids(const Checkpoint& file, std::int64_t i, const std::vector<std::int32_t>& prompt) {
+  const TensorView* view = file.find(fmt::format("ids.{}", i));
+  if (!view) return {};
+  const std::vector<std::int64_t> ids =
+      view->format == Format::I64 ? integers_of(*view) : std::vector<std::int64_t>{};
+  if (std::equal(ids.begin(), ids.end(), prompt.begin(), prompt.end())) return {};
+  return Error{.code = Code::bad_value,
+               .message = "the choices were recorded for other token ids",
+               .file = file.file_of(*view),
+               .offset = view->offset,
+               .field = view->name,
+               .expected = fmt::format("the {} ids of prompt {}", prompt.size(), i),
+               .got = fmt::format("{} ids", ids.size())};
 }
 
 Result<ForcedExperts> read_one(const Checkpoint& file, std::int64_t i, ForcedExperts shape,
@@ -69,6 +84,7 @@ RouterTrace::RouterTrace(std::int64_t moe_layers, std::int64_t tokens, std::int6
   experts.resize(product(moe_layers, tokens, chosen));
   weights.resize(experts.size());
   margins.assign(product(moe_layers, tokens, 1), std::numeric_limits<double>::infinity());
+  group_margins = expert_margins = margins;
   if (with_scores) scores.resize(product(moe_layers, tokens, n_all));
 }
 
@@ -88,36 +104,19 @@ std::vector<NearTie> near_ties(const RouterTrace& trace, double below) {
   return out;
 }
 
-Status write_router_traces(const std::string& path, std::span<const RouterTrace> traces) {
-  std::vector<std::vector<std::int64_t>> wide;  // stays alive until the file is written
-  wide.reserve(traces.size());
-  std::vector<TensorOut> out;
-  for (std::size_t i = 0; i < traces.size(); ++i) {
-    const RouterTrace& t = traces[i];
-    wide.emplace_back(t.experts.begin(), t.experts.end());
-    out.push_back(
-        tensor_out(fmt::format("experts.{}", i), {t.n_moe_layers, t.n_tokens, t.n_chosen}, wide.back()));
-    out.push_back(
-        tensor_out(fmt::format("weights.{}", i), {t.n_moe_layers, t.n_tokens, t.n_chosen}, t.weights));
-    out.push_back(tensor_out(fmt::format("margins.{}", i), {t.n_moe_layers, t.n_tokens}, t.margins));
-    if (!t.scores.empty()) {
-      out.push_back(
-          tensor_out(fmt::format("scores.{}", i), {t.n_moe_layers, t.n_tokens, t.n_experts}, t.scores));
-    }
-  }
-  return write_safetensors(path, out);
-}
-
 Result<std::vector<ForcedExperts>> read_forced_experts(const std::string& path,
-                                                       std::span<const std::int64_t> n_tokens,
+                                                       std::span<const std::vector<std::int32_t>> prompts,
                                                        std::int64_t n_moe_layers, std::int64_t n_chosen,
                                                        std::int64_t n_experts) {
   ASSAY_CHECK(n_chosen > 0 && n_chosen <= n_experts);
   ASSAY_TRY(const Checkpoint file, Checkpoint::open(path));
   std::vector<ForcedExperts> out;
-  for (std::size_t i = 0; i < n_tokens.size(); ++i) {
-    ForcedExperts shape{
-        .n_moe_layers = n_moe_layers, .n_tokens = n_tokens[i], .n_chosen = n_chosen, .experts = {}};
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    ASSAY_OK(check_same_ids(file, static_cast<std::int64_t>(i), prompts[i]));
+    ForcedExperts shape{.n_moe_layers = n_moe_layers,
+                        .n_tokens = static_cast<std::int64_t>(prompts[i].size()),
+                        .n_chosen = n_chosen,
+                        .experts = {}};
     ASSAY_TRY(ForcedExperts one, read_one(file, static_cast<std::int64_t>(i), std::move(shape), n_experts));
     out.push_back(std::move(one));
   }

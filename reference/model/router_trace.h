@@ -21,7 +21,8 @@ struct RouterTrace {
   std::vector<double> weights;        // the same shape
   std::vector<double> margins;  // (n_moe_layers, n_tokens): of the closest decision, group or expert; inf
                                 // where there was none
-  std::vector<double> scores;   // (n_moe_layers, n_tokens, n_experts): unbiased; empty where not asked for
+  std::vector<double> group_margins, expert_margins;  // the same apart: of the groups, of the experts
+  std::vector<double> scores;  // (n_moe_layers, n_tokens, n_experts): unbiased; empty where not asked for
 
   RouterTrace() = default;
   RouterTrace(std::int64_t moe_layers, std::int64_t tokens, std::int64_t chosen, std::int64_t n_all,
@@ -41,14 +42,11 @@ struct ForcedExperts {
   std::vector<std::int32_t> experts;
 };
 
-// A trace file is a safetensors file with, for sequence i, `experts.i` I64, `weights.i` F64, `margins.i` F64
-// and `scores.i` F64.
-Status write_router_traces(const std::string& path, std::span<const RouterTrace> traces);
-
-// Reads `experts.0` … `experts.(n-1)`; each must have the shape given and name `n_chosen` different experts
-// per token.
+// Reads `experts.0` … `experts.(n-1)` of a trace (trace_file.h), or of any safetensors file that holds them so: each I64 of
+// the shape (n_moe_layers, n_tokens, n_chosen), naming n_chosen different experts per token. Where the file holds `ids.i`,
+// they must be those of the prompt.
 Result<std::vector<ForcedExperts>> read_forced_experts(const std::string& path,
-                                                       std::span<const std::int64_t> n_tokens,
+                                                       std::span<const std::vector<std::int32_t>> prompts,
                                                        std::int64_t n_moe_layers, std::int64_t n_chosen,
                                                        std::int64_t n_experts);
 

@@ -35,7 +35,7 @@ std::vector<T> pick(const WeightRef& ref, std::vector<T> stored) {
   return out;
 }
 
-Result<std::vector<float>> load_mxfp4(const Checkpoint& checkpoint, const WeightRef& ref) {
+Result<std::vector<float>> load_mxfp4(const Checkpoint& checkpoint, const WeightRef& ref, Recipe recipe) {
   ASSAY_TRY(const Mxfp4Tensor tensor,
             find_mxfp4(checkpoint, ref.name, ref.n_experts, ref.n_stored, ref.n_in));
   std::vector<float> out(static_cast<std::size_t>(ref.n_out * ref.n_in));
@@ -44,6 +44,9 @@ Result<std::vector<float>> load_mxfp4(const Checkpoint& checkpoint, const Weight
         ref.expert, ref.first + o * ref.step,
         std::span(out).subspan(static_cast<std::size_t>(o * ref.n_in), static_cast<std::size_t>(ref.n_in)));
   }
+  // The two inputs of a byte lie side by side in one block of one scale.
+  for (std::size_t i = 0; recipe == Recipe::mxfp4_high_first && i + 1 < out.size(); i += 2)
+    std::swap(out[i], out[i + 1]);
   return out;
 }
 
@@ -91,7 +94,7 @@ Result<const TensorView*> stored_tensor(const Checkpoint& checkpoint, const Weig
 Result<std::vector<float>> load_weight_f32(const Checkpoint& checkpoint, const WeightRef& ref, Recipe recipe,
                                            BlockSize block) {
   check_ref(ref);
-  if (ref.mxfp4) return load_mxfp4(checkpoint, ref);
+  if (ref.mxfp4) return load_mxfp4(checkpoint, ref, recipe);
   const std::vector<std::int64_t> shape = stored_shape(ref);
   if (ref.n_experts == 0) {
     ASSAY_TRY(std::vector<float> all, load_f32(checkpoint, ref.name, shape, recipe, block));

@@ -94,8 +94,24 @@ Result<std::vector<float>> widen_scales(const Checkpoint& checkpoint, const Tens
   return out;
 }
 
+// What a recipe makes of the scales of a matrix of `cols` columns.
+void reread(Recipe recipe, std::int64_t cols, BlockScales& scales) {
+  const std::vector<float> stored = scales.values;
+  const std::int64_t whole = cols / scales.block.cols;
+  for (std::size_t i = 0; i < stored.size(); ++i) {
+    const auto row = static_cast<std::int64_t>(i) / scales.n_cols,
+               col = static_cast<std::int64_t>(i) % scales.n_cols;
+    if (recipe == Recipe::dequant_first_scale) scales.values[i] = stored[0];
+    if (recipe == Recipe::dequant_floor_stride)  // never beyond the end: floor is at most cdiv
+      scales.values[i] = stored[static_cast<std::size_t>(row * whole + col)];
+    if (recipe == Recipe::dequant_bf16_scale) scales.values[i] = widen_bf16(round_bf16(stored[i]));
+    if (recipe == Recipe::dequant_unscaled) scales.values[i] = 1.0F;
+  }
+}
+
 // One row of codes with its scales.
-void dequant_row(const TensorView& view, const BlockScales& scales, std::int64_t row, std::span<float> out) {
+void dequant_row(const TensorView& view, const BlockScales& scales, std::int64_t row, bool divide,
+                 std::span<float> out) {
   const Table& table = view.format == Format::F8_E4M3 ? e4m3_table() : e5m2_table();
   const auto cols = static_cast<std::int64_t>(out.size());
   const std::byte* codes = view.bytes.data() + row * cols;
@@ -103,7 +119,8 @@ void dequant_row(const TensorView& view, const BlockScales& scales, std::int64_t
     const float s = scales.at(row, begin);
     const std::int64_t end = begin + std::min(cols - begin, scales.block.cols);
     for (std::int64_t c = begin; c < end; ++c) {
-      out[static_cast<std::size_t>(c)] = table[std::to_integer<std::size_t>(codes[c])] * s;
+      const float code = table[std::to_integer<std::size_t>(codes[c])];
+      out[static_cast<std::size_t>(c)] = divide ? code / s : code * s;
     }
   }
 }
@@ -191,6 +208,18 @@ std::string_view name_of(Recipe recipe) {
       return "dequant-f32";
     case Recipe::dequant_bf16:
       return "dequant-bf16";
+    case Recipe::dequant_bf16_scale:
+      return "dequant-bf16-scale";
+    case Recipe::dequant_divided:
+      return "dequant-divided";
+    case Recipe::dequant_first_scale:
+      return "dequant-first-scale";
+    case Recipe::dequant_floor_stride:
+      return "dequant-floor-stride";
+    case Recipe::dequant_unscaled:
+      return "dequant-unscaled";
+    case Recipe::mxfp4_high_first:
+      return "mxfp4-high-first";
   }
   ASSAY_CHECK(false);
 }
@@ -293,9 +322,10 @@ Status load_rows_f32(const Checkpoint& checkpoint, const TensorView& view, std::
       return format_error(checkpoint, view, "F32, BF16, F16, F64, FP8 with scales or blocks of GGUF");
     return {};
   }
-  ASSAY_TRY(const BlockScales scales, load_scales(checkpoint, view, block));
+  ASSAY_TRY(BlockScales scales, load_scales(checkpoint, view, block));
+  reread(recipe, width, scales);
   for (std::int64_t row = 0; row < n; ++row) {
-    dequant_row(view, scales, first + row,
+    dequant_row(view, scales, first + row, recipe == Recipe::dequant_divided,
                 out.subspan(static_cast<std::size_t>(row * width), static_cast<std::size_t>(width)));
   }
   if (recipe == Recipe::dequant_bf16) round_to_bf16(out);

@@ -10,7 +10,16 @@
 //   dequant-f32    value = float(code) * float(scale), rounded once to f32
 //   dequant-bf16   the same, then rounded to bf16 (nearest even), as DeepSeek's fp8_cast_bf16.py stores it
 //
-// Blocks of GGUF files have one reading, that of ggml (gguf_blocks.h), under either recipe.
+// and what others have been seen to do, so that their numbers can be reproduced:
+//   dequant-bf16-scale    the scale is rounded to bf16 first
+//   dequant-divided       float(code) / float(scale), as the name `_inv` suggests
+//   dequant-first-scale   the first scale for the whole matrix, as if it had one scale a tensor
+//   dequant-floor-stride  rows of scales taken to be floor(cols / block) long instead of cdiv, as the docstring of
+//                         `weight_dequant` says: another block's scale wherever a partial block hangs over
+//   dequant-unscaled      the codes alone, as fp8_cast_bf16.py passes them on where it does not find the scale
+//   mxfp4-high-first      MXFP4 with the earlier of two inputs in the high nibble
+//
+// Blocks of GGUF files have one reading, that of ggml (gguf_blocks.h), under every recipe.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -23,7 +32,16 @@
 
 namespace assay {
 
-enum class Recipe : std::uint8_t { dequant_f32, dequant_bf16 };
+enum class Recipe : std::uint8_t {
+  dequant_f32,
+  dequant_bf16,
+  dequant_bf16_scale,
+  dequant_divided,
+  dequant_first_scale,
+  dequant_floor_stride,
+  dequant_unscaled,
+  mxfp4_high_first
+};
 std::string_view name_of(Recipe recipe);  // "dequant-f32"
 
 struct BlockSize {  // quantization_config.weight_block_size; DeepSeek's is 128 x 128

@@ -32,9 +32,10 @@ std::vector<std::string> folders() {
 const std::string kFolder = std::string(ASSAY_TREE) + "/tests/golden/data/families/";
 
 PackedModel packed(const std::string& name, Recipe recipe) {
-  const auto files = open_model(kFolder + name);
+  auto files = open_model(kFolder + name);
   if (!files.ok()) FAIL(files.error().text());
-  auto model = pack_model(*files, recipe);
+  files->config.quant.recipe = recipe;
+  auto model = pack_model(*files);
   REQUIRE(model.ok());
   return std::move(*model);
 }
