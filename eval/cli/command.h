@@ -62,6 +62,7 @@ void add_inspect(Cli& cli);
 void add_tokenize(Cli& cli);
 void add_template(Cli& cli);
 void add_logits(Cli& cli);
+void add_trace(Cli& cli);
 void add_generate(Cli& cli);
 void add_loglikelihood(Cli& cli);
 void add_run(Cli& cli);
