@@ -322,7 +322,8 @@ double ModelConfig::gate_alpha() const {
 }
 
 double ModelConfig::gate_limit() const {
-  return reading.swiglu_limit == SwigluLimit::configured ? swiglu_limit : std::numeric_limits<double>::infinity();
+  return reading.swiglu_limit == SwigluLimit::configured ? swiglu_limit
+                                                         : std::numeric_limits<double>::infinity();
 }
 
 double ModelConfig::norm_eps() const {

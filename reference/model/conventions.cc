@@ -109,7 +109,8 @@ const Convention kConventions[] = {
      ASSAY_ENUM_FIELD(clip_order)},
     {"router-softmax",
      {"before-topk", "after-topk", "after-mask"},
-     "over all experts (modeling_deepseek.py, Qwen2-MoE, OLMoE); over the chosen logits (Granite, gpt-oss); over "
+     "over all experts (modeling_deepseek.py, Qwen2-MoE, OLMoE); over the chosen logits (Granite, gpt-oss); "
+     "over "
      "the open groups only (lmdeploy before PR 3030)",
      [](const ModelConfig& c) { return has_experts(c) && c.router.scoring != Scoring::sigmoid; },
      [](const ModelConfig& c) {
@@ -172,7 +173,8 @@ const Convention kConventions[] = {
      ASSAY_ENUM_FIELD(rope.reading.scaling)},
     {"yarn-bounds",
      {"rounded", "exact"},
-     "the bounds of YaRN's ramp are rounded outward unless `truncate` is false, as in gpt-oss's configurations",
+     "the bounds of YaRN's ramp are rounded outward unless `truncate` is false, as in gpt-oss's "
+     "configurations",
      [](const ModelConfig& c) { return c.rope.kind == RopeKind::yarn; },
      [](const ModelConfig& c) { return static_cast<std::size_t>(!c.rope.truncate); },
      [](ModelConfig& c, std::size_t i) { c.rope.truncate = i == 0; }},
@@ -198,7 +200,8 @@ const Convention kConventions[] = {
      [](const ModelConfig& c) { return is_deepseek(c) ? std::size_t{3} : std::size_t{2}; }},
     {"embedding-scale",
      {"configured", "sqrt-hidden", "omitted"},
-     "Granite multiplies embeddings by embedding_multiplier (modeling_granitemoe.py), Gemma by sqrt(hidden_size)",
+     "Granite multiplies embeddings by embedding_multiplier (modeling_granitemoe.py), Gemma by "
+     "sqrt(hidden_size)",
      [](const ModelConfig&) { return true; },
      ASSAY_ENUM_FIELD(reading.embedding_scale),
      8,
@@ -230,7 +233,8 @@ const Convention kConventions[] = {
      ASSAY_ENUM_FIELD(reading.swiglu_limit)},
     {"swiglu-alpha",
      {"configured", "1"},
-     "the gate's sigmoid takes 1.702 times the gate (openai/gpt-oss torch/model.py swiglu), a plain SiLU once",
+     "the gate's sigmoid takes 1.702 times the gate (openai/gpt-oss torch/model.py swiglu), a plain SiLU "
+     "once",
      [](const ModelConfig& c) { return c.activation == Activation::clamped_swiglu; },
      ASSAY_ENUM_FIELD(reading.swiglu_alpha)},
     {"norm-eps",
@@ -255,7 +259,9 @@ const Convention kConventions[] = {
      {"dequant-f32", "mxfp4-high-first"},
      "MXFP4 keeps the earlier of two inputs in the low nibble (openai/gpt-oss torch/weights.py)",
      [](const ModelConfig& c) { return c.quant.method == "mxfp4"; },
-     [](const ModelConfig& c) { return static_cast<std::size_t>(c.quant.recipe == Recipe::mxfp4_high_first); },
+     [](const ModelConfig& c) {
+       return static_cast<std::size_t>(c.quant.recipe == Recipe::mxfp4_high_first);
+     },
      [](ModelConfig& c, std::size_t i) {
        c.quant.recipe = i == 1 ? Recipe::mxfp4_high_first : Recipe::dequant_f32;
      }},

@@ -39,8 +39,7 @@ Result<MtpOracle> MtpOracle::load(const Checkpoint& checkpoint, const ModelConfi
     ASSAY_TRY(Row enorm, load_norm(checkpoint, config, p + ".enorm"));
     ASSAY_TRY(Row hnorm, load_norm(checkpoint, config, p + ".hnorm"));
     ASSAY_TRY(Linear eh_proj, load_projection(checkpoint, config, p + ".eh_proj"));
-    ASSAY_TRY(Oracle block,
-              Oracle::load(checkpoint, mtp_block(config, k), mtp_names(config, checkpoint, k)));
+    ASSAY_TRY(Oracle block, Oracle::load(checkpoint, mtp_block(config, k), mtp_names(config, checkpoint, k)));
     out.modules_.push_back({std::move(enorm), std::move(hnorm), std::move(eh_proj), std::move(block)});
   }
   return out;

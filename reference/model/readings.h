@@ -42,10 +42,10 @@ enum class ScaleWidth : std::uint8_t { key_dim, hidden_per_head, nope_dim };
 // Gemma multiplies by sqrt(hidden_size); Granite by embedding_multiplier, which others leave out.
 enum class EmbeddingScale : std::uint8_t { configured, sqrt_hidden, omitted };
 enum class Multiplier : std::uint8_t { configured, omitted };  // one of Granite's
-enum class Sinks : std::uint8_t { added, omitted };            // gpt-oss's logit without a value in each soft-max
+enum class Sinks : std::uint8_t { added, omitted };  // gpt-oss's logit without a value in each soft-max
 enum class SwigluLimit : std::uint8_t { configured, ignored };
 enum class SwigluAlpha : std::uint8_t { configured, one };  // a plain SiLU in gpt-oss's gate
-enum class NormEps : std::uint8_t { configured, e5, e6 };  // 1e-5 and 1e-6: defaults of libraries
+enum class NormEps : std::uint8_t { configured, e5, e6 };   // 1e-5 and 1e-6: defaults of libraries
 enum class SharedExpert : std::uint8_t { added, omitted };
 enum class SharedGate : std::uint8_t { sigmoid, omitted };
 

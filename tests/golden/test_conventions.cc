@@ -15,12 +15,21 @@ using namespace assay;
 namespace {
 
 // Between them, these have all that a convention can switch.
-const std::vector<std::string> kShown = {"deepseek_v3-fp8",   "deepseek_v3-negative-bias",
-                                         "deepseek_v2-group", "deepseek_v2-normtopk-scaled",
-                                         "deepseek_v2-lite",  "deepseek_v2-normtopk",
-                                         "qwen2_moe-plain",   "qwen3-window",
-                                         "olmoe-clip",        "llama-headdim",
-                                         "mistral-window",    "llama-llama3rope"};
+const std::vector<std::string> kShown = {"deepseek_v3-fp8",
+                                         "deepseek_v3-negative-bias",
+                                         "deepseek_v2-group",
+                                         "deepseek_v2-normtopk-scaled",
+                                         "deepseek_v2-lite",
+                                         "deepseek_v2-normtopk",
+                                         "granitemoeshared-plain",
+                                         "gpt_oss-mxfp4-clamp",
+                                         "qwen2-yarn",
+                                         "qwen2_moe-plain",
+                                         "qwen3-window",
+                                         "olmoe-clip",
+                                         "llama-headdim",
+                                         "mistral-window",
+                                         "llama-llama3rope"};
 constexpr std::size_t kCase = 3;  // 33 tokens: longer than the windows, short enough to be quick
 
 ModelConfig with(ModelConfig config, const std::string& assignment) {

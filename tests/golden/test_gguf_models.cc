@@ -114,8 +114,7 @@ TEST_CASE("gguf models: the oracle path reads them too") {
   for (const char* name : {"llama", "deepseek-v3", "mixtral-mxfp4"}) {
     INFO(name);
     const ModelFiles hf = opened(kData + name), gguf = opened(kData + name + std::string("/model.gguf"));
-    const auto a = Oracle::load(hf.checkpoint, hf.config),
-               b = Oracle::load(gguf.checkpoint, gguf.config);
+    const auto a = Oracle::load(hf.checkpoint, hf.config), b = Oracle::load(gguf.checkpoint, gguf.config);
     REQUIRE(a.ok());
     REQUIRE(b.ok());
     const std::vector<double> x = a->logits(prompts()[0]), y = b->logits(prompts()[0]);

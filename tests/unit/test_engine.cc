@@ -156,7 +156,8 @@ TEST_CASE("engine: what cannot be answered is refused") {
   CHECK(engine->generate(one, {.temperature = std::nan("")}).error().code == Code::usage);
   CHECK(engine->generate(one, {.repetition_penalty = 0}).error().code == Code::usage);
   CHECK(Engine::load(kModel, {.memory_bytes = 1000}).error().code == Code::memory_limit);
-  CHECK(Engine::load(kModel, {.conventions = {"router-numbers=bf16-scores"}}).error().code == Code::unsupported);
+  CHECK(Engine::load(kModel, {.conventions = {"router-numbers=bf16-scores"}}).error().code ==
+        Code::unsupported);
   CHECK(Engine::load(kModel, {.isa = "mmx"}).error().code == Code::unsupported);
   CHECK(Engine::load("/nowhere", {}).error().code == Code::not_found);
 }
