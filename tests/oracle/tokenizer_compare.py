@@ -138,7 +138,7 @@ def assay(binary, path, rows, *options):
     done = subprocess.run([binary, "tokenize", str(path), "--in", "-", *options], input=lines, text=True, capture_output=True)
     if done.returncode:
         raise SystemExit(f"{path}: {done.stderr.strip()}")
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return [json.loads(line) for line in done.stdout.split("\n") if line]
 
 
 def compare(name, path, binary, count):
