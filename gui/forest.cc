@@ -12,6 +12,8 @@ namespace assay::gui {
 namespace {
 
 constexpr double kPadShare = 0.06;  // free room at both ends of an axis
+constexpr int kMostTicks = 9;
+constexpr std::size_t kAxisChars = 44;  // of tick labels that a narrow axis has room for
 
 bool is_difference(const ClaimRow& claim) { return claim.relation == "within" || !claim.against.empty(); }
 
@@ -63,6 +65,12 @@ void widen(double& low, double& high, double value) {
   high = std::max(high, value);
 }
 
+void set_ticks(ForestGroup& group, int most) {
+  group.ticks = nice_ticks(group.low, group.high, most);
+  const double step = group.ticks.size() > 1 ? group.ticks[1] - group.ticks[0] : 1;
+  group.tick_decimals = std::clamp(static_cast<int>(std::ceil(-std::log10(step) - 1e-9)), 0, 9);
+}
+
 void set_axis(ForestGroup& group) {
   double low = std::numeric_limits<double>::infinity(), high = -low;
   for (const ForestRow& row : group.rows) {
@@ -79,9 +87,11 @@ void set_axis(ForestGroup& group) {
   const double pad = width > 0 ? width * kPadShare : std::max(1.0, std::abs(low) * 0.1);
   group.low = low - pad;
   group.high = high + pad;
-  group.ticks = nice_ticks(group.low, group.high, 9);
-  const double step = group.ticks.size() > 1 ? group.ticks[1] - group.ticks[0] : 1;
-  group.tick_decimals = std::clamp(static_cast<int>(std::ceil(-std::log10(step) - 1e-9)), 0, 9);
+  set_ticks(group, kMostTicks);
+  std::size_t widest = 0;
+  for (const double tick : group.ticks) widest = std::max(widest, number(tick, group.tick_decimals).size());
+  if (widest * group.ticks.size() <= kAxisChars) return;
+  set_ticks(group, std::max(2, static_cast<int>(kAxisChars / (widest + 2))));
 }
 
 }  // namespace

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <csignal>
+#include <cstdio>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
 #include "base/progress.h"
 #include "eval/cli/command.h"
@@ -68,8 +70,13 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     return refuse(cli.globals(), usage_error(app, e));
   }
-  const Result<int> result = cli.chosen()();
-  return result.ok() ? *result : refuse(cli.globals(), result.error());
+  try {
+    const Result<int> result = cli.chosen()();
+    return result.ok() ? *result : refuse(cli.globals(), result.error());
+  } catch (const std::system_error&) {  // fmt::print, where nobody reads what is printed
+    std::fclose(stdout);
+    return refuse(Globals{}, Error{.code = Code::io, .message = "the output cannot be written; its reader has gone"});
+  }
 }
 
 }  // namespace

@@ -10,7 +10,9 @@
 #include "base/json.h"
 #include "reference/text/mistral_chat.h"
 #include "reference/text/tokenizer.h"
+#include "suites/input.h"
 #include "tests/catch.h"
+#include "tests/report_fixture.h"
 
 namespace assay {
 namespace {
@@ -82,6 +84,37 @@ TEST_CASE("tokenizers: Qwen2, R1-Qwen, Llama 3 and Llama 2 give the ids of llama
       INFO(name << ": " << text);
       CHECK(tokenizer->encode(text, false) == ids);
       CHECK(tokenizer->decode(ids, false) == text);
+    }
+  }
+}
+
+// The vocabularies that lie beside those texts, plain or compressed, in the form in which engines ship them.
+std::string vocabulary(const std::string& name, const test::Folder& scratch) {
+  const std::string path = kFolder + "llama.cpp-vocab/ggml-vocab-" + name + ".gguf";
+  if (std::filesystem::exists(path)) return path;
+  std::string bytes;
+  const Status read = read_input(path + ".gz", [&](std::string_view, std::string_view chunk, bool) {
+    bytes += chunk;
+    return Status();
+  });
+  REQUIRE(read.ok());
+  const std::string plain = scratch.file(name + ".gguf");
+  REQUIRE(write_file_atomic(plain, bytes).ok());
+  return plain;
+}
+
+TEST_CASE("tokenizers: vocabularies in GGUF files give the ids of llama.cpp's tests") {
+  if (!present(kFolder + "llama.cpp-vocab")) return;
+  const test::Folder scratch;
+  for (const std::string name : {"gpt-2", "deepseek-llm", "deepseek-coder", "llama-spm", "falcon", "mpt", "phi-3", "refact", "starcoder"}) {
+    const auto tokenizer = Tokenizer::load(vocabulary(name, scratch));
+    INFO(name << (tokenizer.ok() ? "" : tokenizer.error().text()));
+    REQUIRE(tokenizer.ok());
+    const auto cases = llama_cpp_cases(name);
+    CHECK(cases.size() == 46);
+    for (const auto& [text, ids] : cases) {
+      INFO(text);
+      CHECK(tokenizer->encode(text, false) == ids);
     }
   }
 }
