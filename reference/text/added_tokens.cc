@@ -211,7 +211,7 @@ int AddedTokens::id_of(std::string_view content) const {
   return it == ids_.end() ? -1 : it->second;
 }
 
-void AddedTokens::find(std::string_view text, bool normalized, std::vector<Segment>& out,
+void AddedTokens::find(std::string_view text, bool normalized, std::vector<TextSegment>& out,
                        bool specials) const {
   out.clear();
   const TokenFinder& finder = normalized ? normalized_ : raw_;

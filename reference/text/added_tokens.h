@@ -28,7 +28,7 @@ struct AddedToken {
 Result<AddedToken> read_added_token(const Json& json, const std::string& file, const std::string& field);
 
 // A stretch of text between added tokens (id -1), or one of them.
-struct Segment {
+struct TextSegment {
   int id = -1;
   std::size_t begin = 0, end = 0;  // bytes
 };
@@ -68,7 +68,7 @@ class AddedTokens {
 
   // Cuts `text` at the tokens that are searched before (or, with `normalized`, after) normalization; without
   // `specials` only at those that are no special tokens.
-  void find(std::string_view text, bool normalized, std::vector<Segment>& out, bool specials = true) const;
+  void find(std::string_view text, bool normalized, std::vector<TextSegment>& out, bool specials = true) const;
 
  private:
   std::map<int, AddedToken> by_id_;

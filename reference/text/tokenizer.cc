@@ -23,13 +23,13 @@ bool encode_stretch(const TokenizerState& state, std::string_view text, bool at_
     within_budget = state.normalizer.apply(normalized);
     text = normalized;
   }
-  std::vector<Segment> segments;
+  std::vector<TextSegment> segments;
   state.added.find(text, true, segments);
   Arena arena;
   EncodeScratch scratch;
   std::vector<Piece> pieces;
   const bool raw_bytes = state.pre_tokenizer.raw_bytes();
-  for (const Segment& s : segments) {
+  for (const TextSegment& s : segments) {
     if (s.id >= 0) {
       out.push_back(s.id);
       continue;
@@ -55,9 +55,9 @@ bool encode_text(const TokenizerState& state, std::string_view text, bool specia
     text = repaired;
   }
   bool within_budget = true;
-  std::vector<Segment> segments;
+  std::vector<TextSegment> segments;
   state.added.find(text, false, segments, specials);
-  for (const Segment& s : segments) {
+  for (const TextSegment& s : segments) {
     if (s.id >= 0)
       out.push_back(s.id);
     else

@@ -6,6 +6,8 @@
 #include <map>
 #include <regex>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "tests/catch.h"
 
@@ -77,6 +79,39 @@ TEST_CASE("layering: every folder includes only what DESIGN allows") {
     }
   }
   CHECK(files > 20);  // the test looked at the tree
+}
+
+// Types that a header defines at the outermost level, with their namespace; none for headers whose contents are each includer's own.
+std::vector<std::string> types_of(const fs::path& header) {
+  static const std::regex scope(R"re(^namespace ([a-z0-9_:]*) ?\{)re"), type(R"re(^(?:struct|class|enum class) (\w+)[^;]*\{)re");
+  std::ifstream in(header);
+  std::vector<std::string> out;
+  std::string line, name;
+  std::smatch match;
+  while (std::getline(in, line)) {
+    if (std::regex_search(line, match, scope)) {
+      if (match[1].length() == 0) return {};
+      name = match[1];
+    }
+    if (std::regex_search(line, match, type)) out.push_back(name + "::" + match[1].str());
+  }
+  return out;
+}
+
+// Two types of one name in one namespace link without a word and then run each other's code.
+TEST_CASE("layering: no two headers define types of the same name") {
+  std::map<std::string, std::string> seen;
+  for (const auto& [folder, rules] : allowed()) {
+    for (const auto& entry : fs::recursive_directory_iterator(fs::path(ASSAY_TREE) / folder)) {
+      if (entry.path().extension() != ".h") continue;
+      for (const std::string& type : types_of(entry.path())) {
+        const auto [known, fresh] = seen.emplace(type, entry.path().string());
+        INFO(type << " in " << entry.path().string() << " and in " << known->second);
+        CHECK(fresh);
+      }
+    }
+  }
+  CHECK(seen.size() > 100);
 }
 
 TEST_CASE("layering: the rules refuse what DESIGN forbids") {
