@@ -83,7 +83,7 @@ TEST_CASE("layering: every folder includes only what DESIGN allows") {
 
 // Types that a header defines at the outermost level, with their namespace; none for headers whose contents are each includer's own.
 std::vector<std::string> types_of(const fs::path& header) {
-  static const std::regex scope(R"re(^namespace ([a-z0-9_:]*) ?\{)re"), type(R"re(^(?:struct|class|enum class) (\w+)[^;]*\{)re");
+  static const std::regex scope(R"re(^namespace ([a-z0-9_:]*) ?\{)re"), type(R"re(^(?:struct|class|enum class) (\w+)(?: final)?\s*(?::[^:;][^;]*)?\{)re");
   std::ifstream in(header);
   std::vector<std::string> out;
   std::string line, name;
