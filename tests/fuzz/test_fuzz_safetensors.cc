@@ -1,33 +1,16 @@
 // Replays the corpus of the safetensors parser, and mutations of it, on every run of the tests.
 #include <cstdint>
-#include <filesystem>
-#include <map>
 #include <string>
 
-#include "base/file.h"
 #include "base/rng.h"
 #include "tests/catch.h"
+#include "tests/fuzz/replay.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
 namespace {
 
 using namespace assay;
-namespace fs = std::filesystem;
-
-std::map<std::string, std::string> corpus() {
-  std::map<std::string, std::string> files;  // by name: the order of a folder is not defined
-  for (const auto& entry : fs::directory_iterator(fs::path(ASSAY_TREE) / "tests/fuzz/corpus/safetensors")) {
-    files[entry.path().filename().string()] = *read_file(entry.path().string());
-  }
-  return files;
-}
-
-int run(const std::string& input) {
-  // A copy of its own size, so that a sanitizer sees the first byte that is read beyond it.
-  const std::vector<std::uint8_t> bytes(input.begin(), input.end());
-  return LLVMFuzzerTestOneInput(bytes.data(), bytes.size());
-}
 
 // One to four small changes: bytes, digits, cuts, repeats, and the length of the header kept right half of the time.
 std::string mutate(std::string input, Stream& random) {
@@ -78,23 +61,20 @@ std::string mutate(std::string input, Stream& random) {
 }
 
 TEST_CASE("fuzz safetensors: the corpus") {
-  const auto files = corpus();
+  const auto files = fuzz::corpus("safetensors");
   CHECK(files.size() >= 60);
   for (const auto& [name, bytes] : files) {
     INFO(name);
-    CHECK(run(bytes) == 0);
+    CHECK(fuzz::run(LLVMFuzzerTestOneInput, bytes) == 0);
   }
 }
 
 TEST_CASE("fuzz safetensors: 50,000 mutations of the corpus") {
-  const auto files = corpus();
-  std::vector<std::string> seeds;
-  for (const auto& [name, bytes] : files) seeds.push_back(bytes);
-  REQUIRE_FALSE(seeds.empty());
+  const std::vector<std::string> seeds = fuzz::seeds("safetensors");
   int done = 0;
   for (std::uint64_t i = 0; i < 50'000; ++i) {
     Stream random(1, i);
-    done += run(mutate(seeds[random.below(seeds.size())], random)) == 0;
+    done += fuzz::run(LLVMFuzzerTestOneInput, mutate(seeds[random.below(seeds.size())], random)) == 0;
   }
   CHECK(done == 50'000);
 }

@@ -1,33 +1,15 @@
 // Replays the corpus of the request bodies of `assay serve`, and mutations of it, on every run of the tests.
-#include <filesystem>
-#include <map>
 #include <string>
 
-#include "base/file.h"
 #include "base/rng.h"
 #include "tests/catch.h"
+#include "tests/fuzz/replay.h"
 
 extern "C" int fuzz_serve(const std::uint8_t* data, std::size_t size);
 
 namespace {
 
 using namespace assay;
-namespace fs = std::filesystem;
-
-std::vector<std::string> corpus() {
-  std::map<std::string, std::string> files;  // by name: the order of a folder is not defined
-  for (const auto& entry : fs::directory_iterator(fs::path(ASSAY_TREE) / "tests/fuzz/corpus/serve")) {
-    files[entry.path().filename().string()] = *read_file(entry.path().string());
-  }
-  std::vector<std::string> out;
-  for (auto& [name, bytes] : files) out.push_back(std::move(bytes));
-  return out;
-}
-
-int run(const std::string& input) {
-  const std::vector<std::uint8_t> bytes(input.begin(), input.end());  // of its own size, so that a sanitizer sees the first byte beyond
-  return fuzz_serve(bytes.data(), bytes.size());
-}
 
 // Bytes, cuts, repeats, and pieces of other bodies.
 std::string mutate(std::string input, const std::vector<std::string>& seeds, Stream& random) {
@@ -51,13 +33,13 @@ std::string mutate(std::string input, const std::vector<std::string>& seeds, Str
 }  // namespace
 
 TEST_CASE("fuzz serve: the corpus and 30,000 mutations of it") {
-  const std::vector<std::string> seeds = corpus();
+  const std::vector<std::string> seeds = fuzz::seeds("serve");
   REQUIRE(seeds.size() >= 8);
   int done = 0;
-  for (const std::string& seed : seeds) done += run(seed) == 0;
+  for (const std::string& seed : seeds) done += fuzz::run(fuzz_serve, seed) == 0;
   for (std::uint64_t i = 0; i < 30'000; ++i) {
     Stream random(2, i);
-    done += run(mutate(seeds[random.below(seeds.size())], seeds, random)) == 0;
+    done += fuzz::run(fuzz_serve, mutate(seeds[random.below(seeds.size())], seeds, random)) == 0;
   }
   CHECK(done == 30'000 + static_cast<int>(seeds.size()));
 }

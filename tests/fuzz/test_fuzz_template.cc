@@ -1,22 +1,20 @@
 // Replays the corpus of templates, and mutations of it, on every run of the tests.
 #include <cstdint>
-#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
-#include "base/file.h"
 #include "base/json.h"
 #include "base/rng.h"
 #include "tests/catch.h"
+#include "tests/fuzz/replay.h"
 
 int fuzz_template(const std::uint8_t* data, std::size_t size);
 
 namespace {
 
 using namespace assay;
-namespace fs = std::filesystem;
 
 // The corpus is one template a line, as JSON texts: small, and diffs show what was added.
 std::vector<std::string> corpus() {
@@ -24,11 +22,6 @@ std::vector<std::string> corpus() {
   std::vector<std::string> out;
   for (std::string line; std::getline(file, line);) out.push_back(parse_json(line, "templates.jsonl")->get<std::string>());
   return out;
-}
-
-int run(const std::string& input) {
-  const std::vector<std::uint8_t> bytes(input.begin(), input.end());
-  return fuzz_template(bytes.data(), bytes.size());
 }
 
 // One to four small changes: bytes, words of the language, cuts, repeats, a part of another template.
@@ -57,7 +50,7 @@ TEST_CASE("fuzz template: the corpus") {
   CHECK(templates.size() >= 150);
   for (const std::string& text : templates) {
     INFO(text);
-    CHECK(run(text) == 0);
+    CHECK(fuzz::run(fuzz_template, text) == 0);
   }
 }
 
@@ -68,7 +61,7 @@ TEST_CASE("fuzz template: 20,000 mutations of the corpus") {
   for (std::uint64_t i = 0; i < 20'000; ++i) {
     Stream random(3, i);
     const std::string& first = templates[random.below(templates.size())];
-    done += run(mutate(first, templates[random.below(templates.size())], random)) == 0;
+    done += fuzz::run(fuzz_template, mutate(first, templates[random.below(templates.size())], random)) == 0;
   }
   CHECK(done == 20'000);
 }

@@ -1,32 +1,16 @@
 // Replays the corpus of the readers of tokenizers, and mutations of it, on every run of the tests.
 #include <cstdint>
-#include <filesystem>
-#include <map>
 #include <string>
 
-#include "base/file.h"
 #include "base/rng.h"
 #include "reference/text/tokenizer.h"
 #include "tests/catch.h"
 #include "tests/fuzz/fuzz_tokenizer.h"
+#include "tests/fuzz/replay.h"
 
 namespace {
 
 using namespace assay;
-namespace fs = std::filesystem;
-
-std::map<std::string, std::string> corpus() {
-  std::map<std::string, std::string> files;  // by name: the order of a folder is not defined
-  for (const auto& entry : fs::directory_iterator(fs::path(ASSAY_TREE) / "tests/fuzz/corpus/tokenizer"))
-    files[entry.path().filename().string()] = *read_file(entry.path().string());
-  return files;
-}
-
-int run(const std::string& input) {
-  // A copy of its own size, so that a sanitizer sees the first byte that is read beyond it.
-  const std::vector<std::uint8_t> bytes(input.begin(), input.end());
-  return fuzz_tokenizer(bytes.data(), bytes.size());
-}
 
 std::string mutate(std::string input, Stream& random) {
   static const std::string kPieces[] = {"{",
@@ -71,25 +55,23 @@ std::string mutate(std::string input, Stream& random) {
 }
 
 TEST_CASE("fuzz tokenizer: the corpus, of which the good files are accepted") {
-  const auto files = corpus();
+  const auto files = fuzz::corpus("tokenizer");
   CHECK(files.size() == 16);
   int accepted = 0;
   for (const auto& [name, bytes] : files) {
     INFO(name);
-    CHECK(run(bytes) == 0);
+    CHECK(fuzz::run(fuzz_tokenizer, bytes) == 0);
     accepted += Tokenizer::parse(bytes, name).ok();
   }
   CHECK(accepted == 8);  // four JSON files, four SentencePiece models; the ranks are nobody's
 }
 
 TEST_CASE("fuzz tokenizer: 6,000 mutations of the corpus") {
-  std::vector<std::string> seeds;
-  for (const auto& [name, bytes] : corpus()) seeds.push_back(bytes);
-  REQUIRE_FALSE(seeds.empty());
+  const std::vector<std::string> seeds = fuzz::seeds("tokenizer");
   int done = 0;
   for (std::uint64_t i = 0; i < 6'000; ++i) {
     Stream random(4, i);
-    done += run(mutate(seeds[random.below(seeds.size())], random)) == 0;
+    done += fuzz::run(fuzz_tokenizer, mutate(seeds[random.below(seeds.size())], random)) == 0;
   }
   CHECK(done == 6'000);
 }

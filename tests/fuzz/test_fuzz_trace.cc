@@ -1,40 +1,25 @@
 // Replays the corpus of the trace header, and mutations of it, on every run of the tests.
 #include <cstdint>
-#include <filesystem>
-#include <map>
 #include <string>
 #include <vector>
 
-#include "base/file.h"
 #include "base/rng.h"
 #include "tests/catch.h"
+#include "tests/fuzz/replay.h"
 
 extern "C" int fuzz_trace(const std::uint8_t* data, std::size_t size);
 
 namespace {
 
 using namespace assay;
-namespace fs = std::filesystem;
-
-std::map<std::string, std::string> trace_corpus() {
-  std::map<std::string, std::string> files;
-  for (const auto& entry : fs::directory_iterator(fs::path(ASSAY_TREE) / "tests/fuzz/corpus/trace"))
-    files[entry.path().filename().string()] = *read_file(entry.path().string());
-  return files;
-}
-
-int run_trace(const std::string& input) {
-  const std::vector<std::uint8_t> bytes(input.begin(), input.end());
-  return fuzz_trace(bytes.data(), bytes.size());
-}
 
 TEST_CASE("fuzz trace: the corpus and 20,000 mutations of it") {
-  const auto files = trace_corpus();
+  const auto files = fuzz::corpus("trace");
   CHECK(files.size() >= 8);
   std::vector<std::string> seeds;
   for (const auto& [name, bytes] : files) {
     INFO(name);
-    CHECK(run_trace(bytes) == 0);
+    CHECK(fuzz::run(fuzz_trace, bytes) == 0);
     seeds.push_back(bytes);
   }
   REQUIRE_FALSE(seeds.empty());
@@ -52,7 +37,7 @@ TEST_CASE("fuzz trace: the corpus and 20,000 mutations of it") {
         input.erase(at, 1 + random.below(6));
       }
     }
-    done += run_trace(input) == 0;
+    done += fuzz::run(fuzz_trace, input) == 0;
   }
   CHECK(done == 20'000);
 }
