@@ -11,7 +11,7 @@ namespace assay {
 namespace {
 
 constexpr std::size_t kMaxStages = 100;
-constexpr double kSecondsPerHour = 3600, kTrillion = 1e12;
+constexpr double kHourSeconds = 3600, kTrillion = 1e12;
 
 struct Devices {
   std::string name, source;
@@ -26,7 +26,7 @@ struct Stage {
   double sequence_length = 4096;
 };
 
-struct Claim {
+struct BillClaim {
   std::string source;
   double hours = 0, usd = 0;
   std::optional<double> hours_per_trillion, days_per_trillion;
@@ -102,9 +102,9 @@ Result<Stage> read_stage(const Json& entry, const std::string& file) {
   return stage;
 }
 
-Result<Claim> read_claim(const Json& document, const std::string& file) {
+Result<BillClaim> read_claim(const Json& document, const std::string& file) {
   ASSAY_TRY(const Json* object, member(document, "claim", file));
-  Claim claim;
+  BillClaim claim;
   ASSAY_TRY(claim.source, json_string(*object, "source", file));
   ASSAY_TRY(claim.hours, positive(*object, "hours", file));
   ASSAY_TRY(claim.usd, positive(*object, "usd", file));
@@ -132,7 +132,7 @@ double tolerance(double figure) {
 
 class Checker {
  public:
-  Checker(Bill& bill, const ModelConfig& config, const Devices& devices, const Claim& claim)
+  Checker(Bill& bill, const ModelConfig& config, const Devices& devices, const BillClaim& claim)
       : bill_(bill), config_(config), devices_(devices), claim_(claim) {}
 
   void run() {
@@ -201,7 +201,7 @@ class Checker {
       return;
     }
     const ForwardFlops f = forward_flops(config_, stage.sequence_length);
-    const double tokens_per_s = *stage.tokens / stage.hours / kSecondsPerHour;
+    const double tokens_per_s = *stage.tokens / stage.hours / kHourSeconds;
     const double without = kTrainingPerForward * f.without_mtp(),
                  with = without + kTrainingPerForward * f.mtp;
     const std::string from =
@@ -238,7 +238,7 @@ class Checker {
   Bill& bill_;
   const ModelConfig& config_;
   const Devices& devices_;
-  const Claim& claim_;
+  const BillClaim& claim_;
   bool impossible_ = false;
 };
 
@@ -322,7 +322,7 @@ Result<Bill> check_bill(const Json& document, const std::vector<Price>& book, co
   ASSAY_TRY(bill.subject, json_string(document, "subject", file));
   ASSAY_TRY(const ModelConfig config, read_config(document, file));
   ASSAY_TRY(const Devices devices, read_devices(document, file));
-  ASSAY_TRY(const Claim claim, read_claim(document, file));
+  ASSAY_TRY(const BillClaim claim, read_claim(document, file));
   ASSAY_TRY(bill.price, read_price(document, devices, file));
   bill.hours = claim.hours;
   bill.cost_usd = claim.hours * bill.price->usd_per_hour;
@@ -344,7 +344,7 @@ Result<Bill> estimate_bill(const Json& document, const std::vector<Price>& book,
   ASSAY_TRY(const Rate rate, find_rate(document, devices, database, bill.subject, file));
   const ForwardFlops f = forward_flops(config, length);
   const double work = kTrainingPerForward * (f.without_mtp() + f.mtp);
-  const auto hours = [&](double flops_per_s) { return work * tokens / flops_per_s / kSecondsPerHour; };
+  const auto hours = [&](double flops_per_s) { return work * tokens / flops_per_s / kHourSeconds; };
   bill.level = rate.level;
   bill.uses_measurements = rate.level == "measured-kernels";
   bill.verdict = "estimate";

@@ -23,7 +23,7 @@
 namespace assay {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using DemoClock = std::chrono::steady_clock;
 
 // The fork's stored outputs of demo/claims that are replayed beside fresh ones.
 struct StoredFile {
@@ -38,7 +38,7 @@ class Demo {
         measurer_(recorder, options.engine, std::move(run_options)) {}
 
   Result<DemoResult> run() {
-    const auto begin = Clock::now();
+    const auto begin = DemoClock::now();
     DemoResult result;
     ASSAY_OK(decide(result));
     ASSAY_OK(replay_fork());
@@ -46,7 +46,7 @@ class Demo {
     ASSAY_OK(cost());
     if (options_.with_bench) ASSAY_OK(measure_kernels());
     ASSAY_OK(report(result));
-    result.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    result.seconds = std::chrono::duration<double>(DemoClock::now() - begin).count();
     return result;
   }
 

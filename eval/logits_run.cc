@@ -18,7 +18,7 @@
 namespace assay {
 namespace {
 
-using Prompts = std::vector<std::vector<std::int32_t>>;
+using IdPrompts = std::vector<std::vector<std::int32_t>>;
 constexpr std::int64_t kMaxLogits = std::int64_t{1}
                                     << 31;  // 8 GiB of f32: they are kept until the file is written
 
@@ -26,7 +26,7 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-Status check_prompts(const ModelConfig& config, const Prompts& prompts, std::int64_t& tokens) {
+Status check_prompts(const ModelConfig& config, const IdPrompts& prompts, std::int64_t& tokens) {
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     ASSAY_OK(check_ids(config, prompts[i], static_cast<std::int64_t>(i)));
     tokens += static_cast<std::int64_t>(prompts[i].size());
@@ -39,7 +39,7 @@ Status check_prompts(const ModelConfig& config, const Prompts& prompts, std::int
 }
 
 Result<std::vector<ForcedExperts>> forced_of(const LogitsJob& job, const ModelConfig& config,
-                                             const Prompts& prompts) {
+                                             const IdPrompts& prompts) {
   if (job.forced_path.empty()) return std::vector<ForcedExperts>{};
   if (config.n_moe_layers() == 0) {
     return Error{
@@ -91,7 +91,7 @@ Status check_trace_size(const KeptPoints& kept, const ModelConfig& c, std::int64
 }
 
 // The trace that a job asks for, one PromptTrace a prompt; none without a path.
-Result<std::vector<PromptTrace>> points_of(const LogitsJob& job, const Prompts& prompts,
+Result<std::vector<PromptTrace>> points_of(const LogitsJob& job, const IdPrompts& prompts,
                                            const ModelConfig& config, std::int64_t tokens) {
   ASSAY_TRY(const KeptPoints kept, parse_kept_points(job.trace_tensors));
   if (job.trace_path.empty()) {
@@ -104,7 +104,7 @@ Result<std::vector<PromptTrace>> points_of(const LogitsJob& job, const Prompts& 
   return std::vector<PromptTrace>(prompts.size(), PromptTrace(kept));
 }
 
-Status finish(const LogitsJob& job, const Prompts& prompts, std::vector<RouterTrace> routing,
+Status finish(const LogitsJob& job, const IdPrompts& prompts, std::vector<RouterTrace> routing,
               std::vector<PromptTrace> points, LogitsReport& report) {
   for (std::size_t i = 0; i < routing.size(); ++i) {
     for (const NearTie& tie : near_ties(routing[i])) report.near_ties.emplace_back(i, tie);
@@ -138,7 +138,7 @@ void report_mtp(const LogitsJob& job, const ModelConfig& config, const MtpChoice
 }
 
 // Of each module, of each prompt.
-Result<std::vector<std::vector<std::vector<double>>>> oracle_mtp(const LogitsJob& job, const Prompts& prompts,
+Result<std::vector<std::vector<std::vector<double>>>> oracle_mtp(const LogitsJob& job, const IdPrompts& prompts,
                                                                  const ModelFiles& files,
                                                                  const Oracle& oracle,
                                                                  const MtpChoices& choices,
@@ -156,7 +156,7 @@ Result<std::vector<std::vector<std::vector<double>>>> oracle_mtp(const LogitsJob
   return out;
 }
 
-Result<LogitsReport> run_oracle(LogitsJob job, const Prompts& prompts, ModelFiles files) {
+Result<LogitsReport> run_oracle(LogitsJob job, const IdPrompts& prompts, ModelFiles files) {
   ASSAY_TRY(const MtpChoices choices, mtp_choices(job, files.config));
   for (const std::string& each : job.engine.conventions) ASSAY_OK(set_convention(files.config, each));
   LogitsReport report{.n = static_cast<std::int64_t>(prompts.size()),
@@ -187,7 +187,7 @@ Result<LogitsReport> run_oracle(LogitsJob job, const Prompts& prompts, ModelFile
   return report;
 }
 
-Result<LogitsReport> run_engine(LogitsJob job, const Prompts& prompts, ModelFiles files) {
+Result<LogitsReport> run_engine(LogitsJob job, const IdPrompts& prompts, ModelFiles files) {
   LogitsReport report{.n = static_cast<std::int64_t>(prompts.size())};
   ASSAY_TRY(const MtpChoices choices, mtp_choices(job, files.config));
   ASSAY_OK(check_prompts(files.config, prompts, report.tokens));
@@ -234,7 +234,7 @@ Result<std::vector<std::int32_t>> one_prompt(const Json& list, const std::string
 
 }  // namespace
 
-Result<Prompts> read_ids(const std::string& path) {
+Result<IdPrompts> read_ids(const std::string& path) {
   ASSAY_TRY(const Json document, read_json_file(path));
   if (!document.is_array()) {
     return Error{.code = Code::bad_value,
@@ -243,7 +243,7 @@ Result<Prompts> read_ids(const std::string& path) {
                  .expected = "an array of arrays",
                  .got = document.type_name()};
   }
-  Prompts out;
+  IdPrompts out;
   for (const Json& list : document) {
     ASSAY_TRY(std::vector<std::int32_t> ids, one_prompt(list, path, out.size()));
     out.push_back(std::move(ids));
@@ -252,7 +252,7 @@ Result<Prompts> read_ids(const std::string& path) {
 }
 
 Result<LogitsReport> run_logits(const LogitsJob& job) {
-  ASSAY_TRY(const Prompts prompts, read_ids(job.ids_path));
+  ASSAY_TRY(const IdPrompts prompts, read_ids(job.ids_path));
   ASSAY_TRY(const ModelLocation location, locate_model(job.model));
   ASSAY_TRY(ModelFiles files, open_model(location.path));
   if (job.mtp) ASSAY_OK(check_mtp(files.config, files.checkpoint));

@@ -19,17 +19,17 @@ namespace {
 namespace fs = std::filesystem;
 
 // A model, opened, with what the comparisons read from it.
-struct Side {
+struct ModelSide {
   ModelLocation location;
   Checkpoint checkpoint;
   BlockSize block;
 };
 
-Result<Side> open_side(const std::string& model) {
+Result<ModelSide> open_side(const std::string& model) {
   ASSAY_TRY(ModelLocation location, locate_model(model));
   ASSAY_TRY(Checkpoint checkpoint, Checkpoint::open(location.path));
   ASSAY_TRY(const BlockSize block, block_size_of(location.folder));
-  return Side{std::move(location), std::move(checkpoint), block};
+  return ModelSide{std::move(location), std::move(checkpoint), block};
 }
 
 bool has_rank(const TensorComparison& t, const TensorView* view) {
@@ -150,8 +150,8 @@ Json evidence_of(const WeightSimilarity& s, const Json& diff) {
 
 Result<Json> diff_models(const std::string& model_a, const std::string& model_b,
                          const SimilarityOptions& options, ThreadPool& pool) {
-  ASSAY_TRY(const Side a, open_side(model_a));
-  ASSAY_TRY(const Side b, open_side(model_b));
+  ASSAY_TRY(const ModelSide a, open_side(model_a));
+  ASSAY_TRY(const ModelSide b, open_side(model_b));
   Json diff = {
       {"a", a.location.name}, {"b", b.location.name}, {"class", nullptr}, {"evidence", Json::array()}};
   ASSAY_TRY(Json config, config_differences(a.location.folder, b.location.folder));

@@ -26,20 +26,20 @@ const std::map<std::string, std::string>& table_names() {
   return kNames;
 }
 
-struct Place {
+struct FigurePlace {
   std::string table;  // the file with the published figures
   std::string mode;   // a folder below the suite's: sampling, greedy@no_cot; "greedy" for the suite's own
 };
 
 // published/SUITE.summary.json lies beside the suite's folder, which may hold folders of other modes.
-std::optional<Place> find_table(const fs::path& file) {
+std::optional<FigurePlace> find_table(const fs::path& file) {
   std::string mode = "greedy";
   fs::path folder = file.parent_path();
   for (int up = 0; up < 2; ++up) {
     const fs::path table =
         folder.parent_path() / "published" / (folder.filename().string() + ".summary.json");
     std::error_code ignored;
-    if (fs::is_regular_file(table, ignored)) return Place{table.string(), mode};
+    if (fs::is_regular_file(table, ignored)) return FigurePlace{table.string(), mode};
     mode = folder.filename().string();
     folder = folder.parent_path();
   }

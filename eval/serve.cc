@@ -13,7 +13,7 @@
 namespace assay {
 namespace {
 
-constexpr std::string_view kModels = "/v1/models", kCompletions = "/v1/completions", kChats = "/v1/chat/completions", kHealth = "/health";
+constexpr std::string_view kServedModels = "/v1/models", kCompletions = "/v1/completions", kChats = "/v1/chat/completions", kHealth = "/health";
 
 HttpReply json_reply(const Json& json, int status = 200) { return {.status = status, .body = dump_json(json)}; }
 
@@ -52,12 +52,12 @@ class Endpoints final : public HttpService {
   std::optional<HttpReply> answer_head(const HttpHead& head) override {
     const bool reads = head.method == "GET" || head.method == "HEAD";
     const bool posted = head.path == kCompletions || head.path == kChats;
-    const bool listed = head.path == kModels || head.path.starts_with("/v1/models/");
+    const bool listed = head.path == kServedModels || head.path.starts_with("/v1/models/");
     if (head.path == kHealth && reads) return json_reply({{"status", "ok"}});
     if (!may_enter(head.authorization)) return refuse_key();
     if (!posted && !listed && head.path != kHealth) return refusal(status_error(404, "there is nothing at this path: " + head.path.substr(0, 80)));
     if (posted ? head.method != "POST" : !reads) return refuse_method(posted ? "POST" : "GET");
-    if (listed) return head.path == kModels ? models() : one_model(head.path.substr(kModels.size() + 1));
+    if (listed) return head.path == kServedModels ? models() : one_model(head.path.substr(kServedModels.size() + 1));
     if (!is_json(head.content_type)) return refusal(status_error(415, "the body must be JSON, sent as Content-Type: application/json"));
     return std::nullopt;
   }

@@ -13,16 +13,16 @@ constexpr JsonLimits kBodyLimits{.max_bytes = std::size_t{64} << 20, .max_depth 
 constexpr double kMaxTemperature = 100, kMaxPenalty = 100;  // OpenAI: 2 and 2; above, everything is the same
 constexpr std::size_t kMaxNameBytes = 256;
 
-std::string shown(const Json& value) { return dump_json(value).substr(0, 80); }
+std::string shown_value(const Json& value) { return dump_json(value).substr(0, 80); }
 
 Error bad(std::string_view name, std::string_view expected, const Json& got) {
   return Error{.code = Code::bad_value, .message = fmt::format("'{}' has an unusable value", name.substr(0, kMaxNameBytes)),
-               .field = std::string(name.substr(0, kMaxNameBytes)), .expected = std::string(expected), .got = shown(got)};
+               .field = std::string(name.substr(0, kMaxNameBytes)), .expected = std::string(expected), .got = shown_value(got)};
 }
 
 Error unsupported(std::string_view name, const Json& got) {
   return Error{.code = Code::unsupported, .message = fmt::format("'{}' is not supported and would change the answer", name), .field = std::string(name),
-               .got = shown(got)};
+               .got = shown_value(got)};
 }
 
 Result<std::int64_t> integer(const Json& v, std::string_view name, std::int64_t low, std::int64_t high) {
@@ -187,7 +187,7 @@ Result<Call> read_call(std::string_view body, const std::array<Field<Call>, N>& 
     if (error.offset >= 0) error.message += fmt::format(" (at byte {})", error.offset);
     return error;
   }
-  if (!json->is_object()) return Error{.code = Code::bad_json, .message = "the body is no JSON object", .got = shown(*json)};
+  if (!json->is_object()) return Error{.code = Code::bad_json, .message = "the body is no JSON object", .got = shown_value(*json)};
   Call call;
   for (const auto& [name, value] : json->items()) ASSAY_OK(read_member(name, value, own, call));
   return call;

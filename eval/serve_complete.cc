@@ -12,7 +12,7 @@ namespace assay {
 namespace {
 
 constexpr std::int64_t kDefaultMaxTokens = 16;  // OpenAI's
-constexpr ExchangeNames kNames = {"cmpl", "text_completion", "text_completion"};
+constexpr ExchangeNames kCompletionNames = {"cmpl", "text_completion", "text_completion"};
 
 // A prompt as ids and as the text that `echo` gives back.
 struct Prompt {
@@ -44,7 +44,7 @@ Result<Prompt> prompt_of(const Tokenizer& tokenizer, const CallPrompt& call) {
 class Completion final : public Exchange {
  public:
   Completion(const Served& served, CompletionCall call)
-      : Exchange(served, std::move(call.options), kNames), echo_(call.echo), calls_(std::move(call.prompts)) {}
+      : Exchange(served, std::move(call.options), kCompletionNames), echo_(call.echo), calls_(std::move(call.prompts)) {}
 
   Status prepare() {
     std::vector<std::vector<std::int32_t>> ids;

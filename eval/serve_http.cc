@@ -21,7 +21,7 @@
 namespace assay {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using HttpClock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
 constexpr auto kStopPoll = 100ms;                           // how late a request to stop may be seen
@@ -33,9 +33,9 @@ constexpr std::chrono::milliseconds kDrainTime = 2s, kRefusalTime = 50ms;
 constexpr auto kIdleTime = 10s;  // between two requests of a connection: it holds a thread
 
 // 1: ready, 0: the time is over, -1: the socket is broken.
-int wait_for(int socket, short events, Clock::time_point deadline) {
+int wait_for(int socket, short events, HttpClock::time_point deadline) {
   for (;;) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - HttpClock::now()).count();
     pollfd one{.fd = socket, .events = events, .revents = 0};
     const int n = ::poll(&one, 1, static_cast<int>(std::clamp<std::int64_t>(left, 0, 1 << 20)));
     if (n > 0) return (one.revents & (POLLERR | POLLNVAL)) != 0 ? -1 : 1;
@@ -60,15 +60,15 @@ class Connection final : public httplib::Stream {
 
   // Waits for the first byte of a request; false: none came, or the server stops.
   bool next_request() {
-    const auto idle_until = Clock::now() + std::min<Clock::duration>(kIdleTime, std::chrono::seconds(limits_.request_timeout_s));
+    const auto idle_until = HttpClock::now() + std::min<HttpClock::duration>(kIdleTime, std::chrono::seconds(limits_.request_timeout_s));
     left_bytes_ = limits_.max_head_bytes;
     in_head_ = true;
     fault_ = 0;
     while (!stop_requested()) {
-      const int ready = wait_for(socket_, POLLIN, std::min(idle_until, Clock::now() + kStopPoll));
-      if (ready < 0 || (ready == 0 && Clock::now() >= idle_until)) return false;
+      const int ready = wait_for(socket_, POLLIN, std::min(idle_until, HttpClock::now() + kStopPoll));
+      if (ready < 0 || (ready == 0 && HttpClock::now() >= idle_until)) return false;
       if (ready == 0) continue;
-      deadline_ = Clock::now() + std::chrono::seconds(limits_.request_timeout_s);
+      deadline_ = HttpClock::now() + std::chrono::seconds(limits_.request_timeout_s);
       char first = 0;
       return ::recv(socket_, &first, 1, MSG_PEEK) == 1;
     }
@@ -89,7 +89,7 @@ class Connection final : public httplib::Stream {
 
   bool is_readable() const override { return wait_for(socket_, POLLIN, deadline_) == 1; }
   bool is_writable() const override {
-    return wait_for(socket_, POLLOUT, Clock::now() + std::chrono::seconds(limits_.write_timeout_s)) == 1;
+    return wait_for(socket_, POLLOUT, HttpClock::now() + std::chrono::seconds(limits_.write_timeout_s)) == 1;
   }
   ssize_t read(char* data, size_t size) override {
     if (at_ == buffer_.size() && !fill()) return fault_ == 0 ? 0 : -1;
@@ -133,7 +133,7 @@ class Connection final : public httplib::Stream {
     return n > 0;
   }
   void drain() const {
-    const auto until = Clock::now() + kDrainTime;
+    const auto until = HttpClock::now() + kDrainTime;
     std::vector<char> bytes(std::size_t{64} << 10);
     for (std::size_t done = 0; done < kMaxDrainBytes && !stop_requested();) {
       if (wait_for(socket_, POLLIN, until) != 1) return;
@@ -145,7 +145,7 @@ class Connection final : public httplib::Stream {
 
   socket_t socket_;
   const HttpLimits& limits_;
-  Clock::time_point deadline_;
+  HttpClock::time_point deadline_;
   std::vector<char> buffer_;
   std::size_t at_ = 0, left_bytes_ = 0;
   bool in_head_ = true;
@@ -344,7 +344,7 @@ struct HttpServer::State final : httplib::Server {
                                          "Connection: close\r\n\r\n{}",
                                          reply.content_type, reply.body.size(), reply.body);
     std::vector<char> unread(std::size_t{64} << 10);  // closing on unread bytes would reset the connection under the answer
-    if (wait_for(connection.socket(), POLLIN, Clock::now() + kRefusalTime) == 1) {
+    if (wait_for(connection.socket(), POLLIN, HttpClock::now() + kRefusalTime) == 1) {
       [[maybe_unused]] const ssize_t got = ::recv(connection.socket(), unread.data(), unread.size(), MSG_DONTWAIT);
     }
     [[maybe_unused]] const ssize_t sent = ::send(connection.socket(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -15,9 +15,9 @@ constexpr std::size_t kMaxCsvBytes = std::size_t{1} << 30;
 // A record of a model's text may hold any bytes: the parser gives up on broken UTF-8, and the record is counted.
 Json parse_record(std::string_view text) { return Json::parse(text, nullptr, false); }
 
-class Reader {
+class RecordStream {
  public:
-  Reader(const RecordReader& reader, const StoredSink& sink) : reader_(reader), sink_(sink) {}
+  RecordStream(const RecordReader& reader, const StoredSink& sink) : reader_(reader), sink_(sink) {}
 
   Status add(const Json& record) {
     const std::int64_t place = counts.records++;
@@ -38,7 +38,7 @@ class Reader {
 };
 
 // Each member of an archive is read by a splitter of its own.
-Status read_json_members(const std::string& path, Reader& reader) {
+Status read_json_members(const std::string& path, RecordStream& reader) {
   const RecordSplitter::Sink parse = [&](std::string_view text) { return reader.add(parse_record(text)); };
   auto splitter = std::make_unique<RecordSplitter>(parse);
   const auto end_member = [&]() -> Status {
@@ -62,7 +62,7 @@ Json object_of_row(const std::vector<std::string>& header, const std::vector<std
   return object;
 }
 
-Status read_csv_members(const std::string& path, Reader& reader) {
+Status read_csv_members(const std::string& path, RecordStream& reader) {
   ASSAY_TRY(const auto members, read_members(path, "", kMaxCsvBytes));
   for (const auto& member : members) {
     ASSAY_TRY(const auto rows, parse_csv(member.text, path));
@@ -135,7 +135,7 @@ Result<FieldMap> parse_field_map(const std::string& text) {
 Result<StoredCounts> read_stored(const std::string& path, const Importer& importer, const FieldMap& fields,
                                  const StoredSink& sink) {
   const RecordReader record_reader = importer.reader(fields);
-  Reader reader(record_reader, sink);
+  RecordStream reader(record_reader, sink);
   ASSAY_OK(importer.csv ? read_csv_members(path, reader) : read_json_members(path, reader));
   ASSAY_CHECK(reader.counts.malformed <= reader.counts.records);
   return reader.counts;

@@ -25,8 +25,8 @@ struct Sums {
 
 bool same_number(float x, float y) { return x == y || (std::isnan(x) && std::isnan(y)); }
 
-struct Side {
-  Side(const RowSource& rows, const TensorView& tensor)
+struct TensorSide {
+  TensorSide(const RowSource& rows, const TensorView& tensor)
       : source(&rows), view(&tensor), format(rows.format(tensor)) {}
   Status load(std::int64_t first, std::int64_t n, std::int64_t cols) {
     values.resize(static_cast<std::size_t>(n * cols));
@@ -39,7 +39,7 @@ struct Side {
   std::vector<float> values, scales;
 };
 
-void add_slice(Sums& sums, const Side& a, const Side& b) {
+void add_slice(Sums& sums, const TensorSide& a, const TensorSide& b) {
   for (std::size_t i = 0; i < a.values.size(); ++i) {
     const double x = a.values[i], y = b.values[i], d = x - y;
     sums.equal &= same_number(a.values[i], b.values[i]);
@@ -70,9 +70,9 @@ std::optional<double> correlation(const Sums& s) {
 }
 
 // Rounding to another grid can explain a difference only where the grids differ.
-bool grids_differ(const Side& a, const Side& b) { return a.format != b.format || is_fp8_matrix(a.format); }
+bool grids_differ(const TensorSide& a, const TensorSide& b) { return a.format != b.format || is_fp8_matrix(a.format); }
 
-TensorStatus status_of(const Sums& sums, const Side& a, const Side& b) {
+TensorStatus status_of(const Sums& sums, const TensorSide& a, const TensorSide& b) {
   if (sums.equal) return TensorStatus::identical;
   if (!sums.finite) return TensorStatus::changed;
   if (sums.on_grid && grids_differ(a, b)) return TensorStatus::requantised;
@@ -82,7 +82,7 @@ TensorStatus status_of(const Sums& sums, const Side& a, const Side& b) {
   return related ? TensorStatus::changed : TensorStatus::unrelated;
 }
 
-Result<TensorComparison> compare_one(Side a, Side b) {
+Result<TensorComparison> compare_one(TensorSide a, TensorSide b) {
   const RowShape shape = row_shape(*a.view);
   TensorComparison out{.name = a.view->name, .elements = a.view->elements()};
   Sums sums;
@@ -129,13 +129,13 @@ Result<TensorComparison> compare_name(const RowSource& a, const RowSource& b, st
     out.status = TensorStatus::shape_differs;
     return out;
   }
-  return compare_one(Side(a, *x), Side(b, *y));
+  return compare_one(TensorSide(a, *x), TensorSide(b, *y));
 }
 
 // Mean and standard deviation of a tensor, non-finite elements left out.
 Result<std::pair<double, double>> moments(const RowSource& source, const TensorView& view) {
   const RowShape shape = row_shape(view);
-  Side side(source, view);
+  TensorSide side(source, view);
   double sum = 0, squares = 0, n = 0;
   const std::int64_t step = std::max<std::int64_t>(1, kSliceElements / std::max<std::int64_t>(1, shape.cols));
   for (std::int64_t first = 0; first < shape.rows && shape.cols > 0; first += step) {

@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMaxConfigBytes = std::size_t{16} << 20;
+constexpr std::size_t kMaxTextPartBytes = std::size_t{16} << 20;
 constexpr std::size_t kMaxTemplateBytes = std::size_t{1} << 20;
 constexpr std::size_t kMaxTemplateLines = 40;  // differing lines that are shown
 
@@ -122,7 +122,7 @@ Result<Json> chat_template(const std::string& folder) {
     ASSAY_TRY(std::string text, read_file(file.string(), kMaxTemplateBytes));
     return Json(std::move(text));
   }
-  ASSAY_TRY(const Json config, read_if_there(folder, "tokenizer_config.json", kMaxConfigBytes));
+  ASSAY_TRY(const Json config, read_if_there(folder, "tokenizer_config.json", kMaxTextPartBytes));
   if (!config.is_object() || !config.contains("chat_template")) return Json(nullptr);
   return config.at("chat_template");
 }
@@ -149,8 +149,8 @@ Json json_differences(const Json& a, const Json& b) {
 Result<Json> config_differences(const std::string& folder_a, const std::string& folder_b) {
   Json out = Json::array();
   for (const char* name : {"config.json", "generation_config.json"}) {
-    ASSAY_TRY(const Json a, read_if_there(folder_a, name, kMaxConfigBytes));
-    ASSAY_TRY(const Json b, read_if_there(folder_b, name, kMaxConfigBytes));
+    ASSAY_TRY(const Json a, read_if_there(folder_a, name, kMaxTextPartBytes));
+    ASSAY_TRY(const Json b, read_if_there(folder_b, name, kMaxTextPartBytes));
     const std::string prefix = std::string_view(name) == "config.json" ? "" : "generation_config:";
     if (a.is_null() != b.is_null()) {
       out.push_back(

@@ -11,12 +11,12 @@ namespace assay {
 namespace {
 
 constexpr double kUnit = 0x1p-24;          // f32, round to nearest
-constexpr double kLambda = 4;              // see the header
+constexpr double kTraceLambda = 4;              // see the header
 constexpr double kProducts = 3;            // one after the other in a layer
 constexpr double kChain = 512;             // kBlockK of kernels/contract.h
 constexpr std::size_t kShownRouters = 20;  // in words; --json has all
 
-struct Pair {
+struct PointPair {
   const TraceFile& a;
   const TraceFile& b;
   std::optional<double> tolerance;
@@ -24,7 +24,7 @@ struct Pair {
   bool same_arithmetic() const { return a.arithmetic() == b.arithmetic(); }
 };
 
-struct Place {  // of one point in both files
+struct TracePlace {  // of one point in both files
   std::size_t a = 0, b = 0;
 };
 
@@ -38,7 +38,7 @@ Error differ(const std::string& message, const std::string& file, std::string fi
                .got = std::move(got)};
 }
 
-Status check_prompts(const Pair& pair) {
+Status check_prompts(const PointPair& pair) {
   if (pair.a.n_prompts() != pair.b.n_prompts()) {
     return differ("the traces are of different prompts", pair.b.path(), "ids",
                   fmt::format("{} prompts", pair.a.n_prompts()), std::to_string(pair.b.n_prompts()));
@@ -71,7 +71,7 @@ double row_difference(const double* a, const double* b, std::int64_t width) {
 
 double wider(double x, double y) { return std::isnan(x) || x >= y ? x : y; }
 
-void compare_values(const Pair& pair, std::size_t prompt, Place at, const std::vector<double>& a,
+void compare_values(const PointPair& pair, std::size_t prompt, TracePlace at, const std::vector<double>& a,
                     const std::vector<double>& b, PointDifference& d) {
   const std::int64_t width = pair.a.width(at.a), n = static_cast<std::int64_t>(pair.a.ids(prompt).size());
   const auto digests_a = pair.a.digests(prompt, at.a), digests_b = pair.b.digests(prompt, at.b);
@@ -89,13 +89,13 @@ void compare_values(const Pair& pair, std::size_t prompt, Place at, const std::v
   }
 }
 
-void compare_digests(const Pair& pair, std::size_t prompt, Place at, PointDifference& d) {
+void compare_digests(const PointPair& pair, std::size_t prompt, TracePlace at, PointDifference& d) {
   const auto a = pair.a.digests(prompt, at.a), b = pair.b.digests(prompt, at.b);
   for (std::size_t t = 0; t < a.size(); ++t)
     see_row(d, a[t] != b[t], static_cast<std::int64_t>(prompt), static_cast<std::int64_t>(t));
 }
 
-Result<PointDifference> compare_point(const Pair& pair, Place at) {
+Result<PointDifference> compare_point(const PointPair& pair, TracePlace at) {
   PointDifference d{.key = pair.a.points()[at.a]};
   if (pair.a.width(at.a) != pair.b.width(at.b)) {
     return differ("a point has another width: the models have different shapes", pair.b.path(), d.key.text(),
@@ -117,7 +117,7 @@ Result<PointDifference> compare_point(const Pair& pair, Place at) {
   return d;
 }
 
-Status compare_routing(const Pair& pair, std::size_t prompt, TraceDifference& out) {
+Status compare_routing(const PointPair& pair, std::size_t prompt, TraceDifference& out) {
   const RouterTrace a = pair.a.routing(prompt), b = pair.b.routing(prompt);
   if (a.n_moe_layers != b.n_moe_layers || a.n_chosen != b.n_chosen) {
     return differ("the routers have different shapes", pair.b.path(), fmt::format("experts.{}", prompt),
@@ -150,8 +150,8 @@ std::int64_t layers_of(const TraceFile& trace) {
 }
 
 // Points of both, and the names of those that only one has.
-std::vector<Place> match_points(const TraceFile& a, const TraceFile& b, TraceDifference& out) {
-  std::vector<Place> both;
+std::vector<TracePlace> match_points(const TraceFile& a, const TraceFile& b, TraceDifference& out) {
+  std::vector<TracePlace> both;
   std::size_t i = 0, j = 0;
   while (i < a.points().size() || j < b.points().size()) {
     const bool at_end_a = i == a.points().size(), at_end_b = j == b.points().size();
@@ -193,7 +193,7 @@ std::string point_text(const PointDifference& d) {
 double f32_bound(const PointKey& key, std::int64_t n_layers) {
   if (key.point == Point::embedding) return kUnit;
   const std::int64_t depth = belongs_to_layer(key.point) ? key.layer + 1 : n_layers + 1;
-  return static_cast<double>(depth) * kProducts * kLambda * std::sqrt(kChain) * kUnit;
+  return static_cast<double>(depth) * kProducts * kTraceLambda * std::sqrt(kChain) * kUnit;
 }
 
 const PointDifference* TraceDifference::first() const {
@@ -212,11 +212,11 @@ Result<TraceDifference> diff_traces(const std::string& path_a, const std::string
   }
   ASSAY_TRY(const TraceFile a, TraceFile::open(path_a));
   ASSAY_TRY(const TraceFile b, TraceFile::open(path_b));
-  const Pair pair{a, b, tolerance, std::max(layers_of(a), layers_of(b))};
+  const PointPair pair{a, b, tolerance, std::max(layers_of(a), layers_of(b))};
   ASSAY_OK(check_prompts(pair));
   TraceDifference out{.arithmetic_a = a.arithmetic(), .arithmetic_b = b.arithmetic()};
   bool any = false;
-  for (const Place& at : match_points(a, b, out)) {
+  for (const TracePlace& at : match_points(a, b, out)) {
     ASSAY_TRY(PointDifference d, compare_point(pair, at));
     any = any || d.compared;
     out.points.push_back(std::move(d));

@@ -34,24 +34,24 @@ void set_interval(Verdict& v, double value, std::optional<double> se) {
   if (se) v.population = Bounds{v.scale * (value - kOneSidedZ * *se), v.scale * (value + kOneSidedZ * *se)};
 }
 
-struct Sides {
+struct RunSides {
   double above = 1, below = 1;  // p of "at most the threshold", small: shown above; and the other way round
 };
 
-Sides sides_of_share(std::int64_t right, std::int64_t n, double threshold) {
+RunSides sides_of_share(std::int64_t right, std::int64_t n, double threshold) {
   const double t = std::clamp(threshold, 0.0, 1.0);
   return {stats::binomial_test(right, n, t, stats::Alternative::greater),
           stats::binomial_test(right, n, t, stats::Alternative::less)};
 }
 
-Sides sides_of_pairs(const Pairs& pairs, double threshold) {
+RunSides sides_of_pairs(const Pairs& pairs, double threshold) {
   const auto n = static_cast<std::int64_t>(pairs.a.size());
   if (!(threshold > -1 && threshold < 1)) return {1, 0};
   return {stats::difference_exceeds_p(pairs.gained, pairs.lost, n, threshold),
           stats::difference_exceeds_p(pairs.lost, pairs.gained, n, -threshold)};
 }
 
-Sides sides_of_mean(double value, std::optional<double> se, double threshold) {
+RunSides sides_of_mean(double value, std::optional<double> se, double threshold) {
   if (!se || !(*se > 0)) return {};
   const long double z = (static_cast<long double>(value) - threshold) / *se;
   return {static_cast<double>(stats::normal_cdf(-z)), static_cast<double>(stats::normal_cdf(z))};
@@ -98,7 +98,7 @@ Draft examine_threshold(const Case& one) {
   start(one, part, draft);
   const double threshold = v.published / v.scale;
   const bool is_share = part.score == Score::share;
-  Sides sides;
+  RunSides sides;
   if (one.against) {
     const Pairs pairs = pair_up(of_subset(*one.against, one.claim.subset), part);
     v.n = static_cast<std::int64_t>(pairs.a.size());

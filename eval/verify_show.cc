@@ -11,7 +11,7 @@
 namespace assay {
 namespace {
 
-Json maybe(const std::optional<double>& value) { return value ? finite_or_null(*value) : Json(nullptr); }
+Json figure_or_blank(const std::optional<double>& value) { return value ? finite_or_null(*value) : Json(nullptr); }
 Json bounds(const std::optional<Bounds>& b) {
   return b ? Json::array({finite_or_null(b->low), finite_or_null(b->high)}) : Json(nullptr);
 }
@@ -75,12 +75,12 @@ Json verdicts_json(const std::vector<Claim>& claims, const std::vector<Verdict>&
     Json row = {{"claim", v.claim_id},
                 {"verdict", name_of(v.outcome)},
                 {"published", finite_or_null(v.published)},
-                {"measured", maybe(v.measured)},
+                {"measured", figure_or_blank(v.measured)},
                 {"n", v.n},
                 {"test", v.test}};
-    row["p"] = maybe(v.p);
-    row["p_adjusted"] = maybe(v.p_adjusted);
-    row["margin"] = maybe(v.margin);
+    row["p"] = figure_or_blank(v.p);
+    row["p_adjusted"] = figure_or_blank(v.p_adjusted);
+    row["margin"] = figure_or_blank(v.margin);
     row["margin_origin"] = some(v.margin_origin);
     row["interval_fixed"] = bounds(v.fixed);
     row["interval_population"] = bounds(v.population);

@@ -13,7 +13,7 @@ namespace assay {
 namespace {
 
 // One hidden layer: the sampled rows of both sides.
-struct Pair {
+struct UnitPair {
   std::size_t n = 0, d = 0;
   std::vector<float> a, b;  // (n, d)
   double mean = 0, sd = 0;  // of b's elements: the scale that siblings are drawn with
@@ -61,9 +61,9 @@ Status read_rows(const RowSource& source, const TensorView& view, std::span<cons
   return {};
 }
 
-Result<Pair> read_pair(const RowSource& a, const RowSource& b, const TensorView& view) {
+Result<UnitPair> read_pair(const RowSource& a, const RowSource& b, const TensorView& view) {
   const auto rows = spaced(static_cast<std::size_t>(view.shape[0]), kMaxTraceRows);
-  Pair pair{.n = rows.size(), .d = static_cast<std::size_t>(view.shape[1])};
+  UnitPair pair{.n = rows.size(), .d = static_cast<std::size_t>(view.shape[1])};
   ASSAY_OK(read_rows(a, view, rows, pair.a));
   const TensorView* other = b.find(view.name);
   ASSAY_CHECK(other != nullptr);
@@ -126,11 +126,11 @@ void draw_normals(Stream& random, std::span<float> out) {
 }
 
 // The statistic with every B replaced by draws of its scale from sibling `index`.
-double sibling_statistic(const std::vector<Pair>& pairs, std::uint64_t seed, std::uint64_t index) {
+double sibling_statistic(const std::vector<UnitPair>& pairs, std::uint64_t seed, std::uint64_t index) {
   std::vector<double> z;
   std::vector<float> drawn;
   for (std::size_t p = 0; p < pairs.size(); ++p) {
-    const Pair& pair = pairs[p];
+    const UnitPair& pair = pairs[p];
     Stream random(seed, index, static_cast<std::uint32_t>(p));
     drawn.resize((pair.b.size() + 1) / 2 * 2);
     draw_normals(random, drawn);
@@ -182,15 +182,15 @@ TraceResult trace_test(const std::vector<float>& a, const std::vector<float>& b,
 Result<IndependenceTest> test_independence(const RowSource& a, const RowSource& b, std::uint64_t seed,
                                            int siblings, ThreadPool& pool) {
   ASSAY_CHECK(siblings >= 1);
-  std::vector<Pair> pairs;
+  std::vector<UnitPair> pairs;
   for (const TensorView* view : candidates(a, b)) {
-    ASSAY_TRY(Pair pair, read_pair(a, b, *view));
+    ASSAY_TRY(UnitPair pair, read_pair(a, b, *view));
     pairs.push_back(std::move(pair));
   }
   IndependenceTest test{.n = pairs.size()};
   if (pairs.empty()) return test;
   std::vector<double> z, cosine;
-  for (const Pair& pair : pairs) {
+  for (const UnitPair& pair : pairs) {
     const TraceResult one = trace_test(pair.a, pair.b, pair.n, pair.d);
     z.push_back(one.z);
     cosine.push_back(one.mean_cosine);

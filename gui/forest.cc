@@ -30,7 +30,7 @@ std::optional<Span> band_of(const ClaimRow& claim) {
   return Span{claim.value - *claim.margin, claim.value + *claim.margin};
 }
 
-std::optional<Span> span_of(MaybeReal low, MaybeReal high) {
+std::optional<Span> forest_span(MaybeReal low, MaybeReal high) {
   return low && high ? std::optional(Span{*low, *high}) : std::nullopt;
 }
 
@@ -43,8 +43,8 @@ ForestRow row_of(const ClaimRow& claim, bool differences) {
       .claim_id = claim.id, .label = claim.key, .verdict = claim.verdict, .relation = claim.relation};
   row.published = claim.relation == "within" ? 0 : claim.value;
   row.measured = claim.measured;
-  row.fixed = span_of(claim.fixed_low, claim.fixed_high);
-  row.population = span_of(claim.population_low, claim.population_high);
+  row.fixed = forest_span(claim.fixed_low, claim.fixed_high);
+  row.population = forest_span(claim.population_low, claim.population_high);
   row.band = band_of(claim);
   const auto spoken = spoken_interval(claim);
   const int decimals = claim_decimals(claim);

@@ -15,19 +15,19 @@ namespace assay::gui {
 namespace {
 
 // Places of the three columns, in pixels of the screen.
-struct Frame {
+struct ForestFrame {
   float left, label_end, plot_end, right;
   float pitch;  // height of a row
 };
 
-Frame frame_now() {
+ForestFrame frame_now() {
   const ImVec2 at = ImGui::GetCursorScreenPos();
   const float width = ImGui::GetContentRegionAvail().x, em = ImGui::GetFontSize();
   const float label = std::min(width * 0.26F, em * 15), numbers = std::min(width * 0.36F, em * 22);
   return {at.x, at.x + label, at.x + width - numbers, at.x + width, std::floor(em * 2.1F)};
 }
 
-float x_of(const Frame& frame, const ForestGroup& group, double value) {
+float x_of(const ForestFrame& frame, const ForestGroup& group, double value) {
   const double share = (value - group.low) / (group.high - group.low);
   const float margin = 10;
   return frame.label_end + margin +
@@ -55,7 +55,7 @@ std::string shortened(const std::string& text, ImFont* font, float width) {
   return head + "...";
 }
 
-void draw_axis(const Frame& frame, const ForestGroup& group, const Fonts& fonts) {
+void draw_axis(const ForestFrame& frame, const ForestGroup& group, const Fonts& fonts) {
   ImDrawList& list = *ImGui::GetWindowDrawList();
   const ImVec2 at = ImGui::GetCursorScreenPos();
   const float bottom = at.y + frame.pitch * static_cast<float>(group.rows.size() + 1);
@@ -71,7 +71,7 @@ void draw_axis(const Frame& frame, const ForestGroup& group, const Fonts& fonts)
   ImGui::Dummy({frame.right - frame.left, frame.pitch});
 }
 
-void draw_span(const Frame& frame, const ForestGroup& group, const std::optional<Span>& span, float y,
+void draw_span(const ForestFrame& frame, const ForestGroup& group, const std::optional<Span>& span, float y,
                float half, ImU32 ink) {
   if (!span) return;
   ImDrawList& list = *ImGui::GetWindowDrawList();
@@ -79,7 +79,7 @@ void draw_span(const Frame& frame, const ForestGroup& group, const std::optional
   list.AddRectFilled({x0, y - half}, {std::max(x1, x0 + 1), y + half}, ink, half);
 }
 
-void draw_whiskers(const Frame& frame, const ForestGroup& group, const std::optional<Span>& span, float y,
+void draw_whiskers(const ForestFrame& frame, const ForestGroup& group, const std::optional<Span>& span, float y,
                    ImU32 ink) {
   if (!span) return;
   ImDrawList& list = *ImGui::GetWindowDrawList();
@@ -103,7 +103,7 @@ void draw_direction(ImVec2 at, ImU32 ink) {
   list.AddTriangleFilled({at.x + 21, at.y - 10}, {at.x + 14, at.y - 14}, {at.x + 14, at.y - 6}, ink);
 }
 
-void draw_marks(const Frame& frame, const ForestGroup& group, const ForestRow& row, float top) {
+void draw_marks(const ForestFrame& frame, const ForestGroup& group, const ForestRow& row, float top) {
   ImDrawList& list = *ImGui::GetWindowDrawList();
   const float y = std::floor(top + frame.pitch / 2) + 0.5F;
   const ImU32 ink = style_of_verdict(row.verdict).fill;
@@ -174,7 +174,7 @@ class ForestWindow : public Window {
     }
     ImGui::BeginChild("forest rows");
     ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, {0, 0});
-    const Frame frame = frame_now();
+    const ForestFrame frame = frame_now();
     std::int64_t index = 0;
     for (const ForestGroup& group : forest_.groups) {
       draw_axis(frame, group, fonts);
@@ -231,7 +231,7 @@ class ForestWindow : public Window {
     }
   }
 
-  void draw_row(const Store& store, State& state, const Frame& frame, const ForestGroup& group,
+  void draw_row(const Store& store, State& state, const ForestFrame& frame, const ForestGroup& group,
                 const ForestRow& row, std::int64_t index, const Fonts& fonts) {
     const Cursor& cursor = state.cursor_of(Place::forest);
     ImGui::PushID(static_cast<int>(index));

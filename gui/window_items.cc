@@ -12,7 +12,7 @@
 namespace assay::gui {
 namespace {
 
-const std::vector<std::string> kModes = {
+const std::vector<std::string> kPairModes = {
     "all", "wrong", "flips", "A right, B wrong", "A wrong, B right", "no answer", "close"};
 
 class Items : public Window {
@@ -22,7 +22,7 @@ class Items : public Window {
   std::string_view subtitle() const override {
     return "Which questions, what came out, what was found in it";
   }
-  std::vector<std::string> modes() const override { return kModes; }
+  std::vector<std::string> modes() const override { return kPairModes; }
   float inspector_share() const override { return 0.42F; }
   std::int64_t rows() const override { return list_.size(); }
   std::string total(const Store&) const override { return has_run_ ? count(list_.size()) : std::string(); }

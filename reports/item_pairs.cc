@@ -26,7 +26,7 @@ std::string_view condition(PairFilter filter) {
 }
 
 // NULL never equals, so that a missing run B gives no partner and no flips.
-constexpr std::string_view kTables = R"(
+constexpr std::string_view kPairTables = R"(
   FROM main.item_result a JOIN main.item i ON i.id = a.item_id
   LEFT JOIN main.item_result b ON b.run_id = ?2 AND b.item_id = a.item_id)";
 
@@ -62,7 +62,7 @@ Result<std::vector<Id>> pair_item_ids(const Database& database, const PairQuery&
     AND (?3 = '' OR instr(lower(i.key), lower(?3)) OR instr(lower(i.subset), lower(?3)) OR instr(lower(i.question), lower(?3))
          OR instr(lower(i.gold), lower(?3)) OR instr(lower(coalesce(a.extracted, '')), lower(?3)))
     AND ?4 > 0 ORDER BY i.ordinal, i.id)",
-                                                              kTables, condition(query.filter))));
+                                                              kPairTables, condition(query.filter))));
   statement.with(query.run_a, query.run_b, query.contains, kCloseMargin);
   std::vector<Id> ids;
   for (;;) {
@@ -85,7 +85,7 @@ Result<std::vector<PairRow>> pair_rows(const Database& database, Id run_a, Maybe
            a.id, a.correct, a.extracted, a.score, a.margin, a.chosen, a.router_ties,
            b.id, b.correct, b.extracted, b.score, b.margin, b.chosen, b.router_ties
     {} WHERE a.run_id = ?1 AND a.item_id = ?3)",
-                                                              kTables)));
+                                                              kPairTables)));
   std::vector<PairRow> rows;
   rows.reserve(item_ids.size());
   for (const Id id : item_ids) {

@@ -10,11 +10,11 @@
 namespace assay::stats {
 namespace {
 
-constexpr double kTieTolerance = 1e-7;
+constexpr double kOutcomeTie = 1e-7;
 constexpr double kNuisance = 1e-4;  // what the region of the nuisance share may miss
 constexpr int kGrid = 24;           // points in that region; the p-value is smooth and mostly monotone in it
 
-double log_choose(std::int64_t n, std::int64_t k) {
+double log_binomial_coefficient(std::int64_t n, std::int64_t k) {
   const auto f = [](std::int64_t m) { return std::lgamma(static_cast<double>(m) + 1); };
   return f(n) - f(k) - f(n - k);
 }
@@ -41,11 +41,11 @@ double hypergeometric_test(std::int64_t k, std::int64_t drawn, std::int64_t mark
   const std::int64_t least = std::max<std::int64_t>(0, drawn - (total - marked)),
                      most = std::min(drawn, marked);
   if (k < least || k > most) return 0;
-  const double whole = log_choose(total, drawn);
+  const double whole = log_binomial_coefficient(total, drawn);
   const auto log_pmf = [&](std::int64_t j) {
-    return log_choose(marked, j) + log_choose(total - marked, drawn - j) - whole;
+    return log_binomial_coefficient(marked, j) + log_binomial_coefficient(total - marked, drawn - j) - whole;
   };
-  const double bound = log_pmf(k) + std::log1p(kTieTolerance);
+  const double bound = log_pmf(k) + std::log1p(kOutcomeTie);
   long double sum = 0;
   for (std::int64_t j = least; j <= most; ++j) {
     const double here = log_pmf(j);

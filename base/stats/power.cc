@@ -10,7 +10,7 @@
 namespace assay::stats {
 namespace {
 
-constexpr long double kTie = 1e-12L;  // relative: sizes that equal alpha in decimals count as equal
+constexpr long double kPowerTie = 1e-12L;  // relative: sizes that equal alpha in decimals count as equal
 constexpr std::int64_t kRefreshEvery = 1 << 16;  // running sums are set right again after so many steps
 
 // Relative entropy of Bernoulli(x) from Bernoulli(p), the rate of Chernoff's bound.
@@ -68,7 +68,7 @@ class Tail {
 std::int64_t size_against_certainty(long double p0, long double alpha) {
   if (p0 == 0) return 1;
   const long double n = std::log(alpha) / std::log(p0);
-  return std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil(n * (1 - kTie))));
+  return std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil(n * (1 - kPowerTie))));
 }
 
 std::int64_t scan(long double p0, long double p1, long double alpha, long double power, std::int64_t bound) {
@@ -77,11 +77,11 @@ std::int64_t scan(long double p0, long double p1, long double alpha, long double
   for (std::int64_t n = 1; n <= bound; ++n) {
     size.next_n();
     reach.next_n();
-    while (size.value() > alpha * (1 + kTie)) {
+    while (size.value() > alpha * (1 + kPowerTie)) {
       size.next_threshold();
       reach.next_threshold();
     }
-    if (!(reach.value() >= power * (1 - kTie))) last_short = n;
+    if (!(reach.value() >= power * (1 - kPowerTie))) last_short = n;
   }
   ASSAY_CHECK(last_short < bound);
   return last_short + 1;

@@ -8,13 +8,13 @@
 namespace assay::cli {
 namespace {
 
-struct Arguments {
+struct CompareArguments {
   std::string a, b;
 };
 
 int exit_of(const std::string& verdict) { return verdict == "worse" ? kContradicted : verdict == "undecided" ? kUndecided : kFine; }
 
-Result<int> run(const Globals& globals, const Arguments& arguments) {
+Result<int> run(const Globals& globals, const CompareArguments& arguments) {
   ASSAY_TRY(const Database database, Database::open_read_only(globals.db));
   ASSAY_TRY(const SideComparison comparison, compare_sides(database, arguments.a, arguments.b, globals.seed));
   print_result(globals, sides_json(comparison), sides_text(comparison));
@@ -28,7 +28,7 @@ void add_compare(Cli& cli) {
                               "  assay compare 3 7                  two runs of one suite and protocol, by their numbers\n"
                               "  assay compare model model-fp8      every suite that both models have complete runs of\n"
                               "exit code: 0 same or better, 1 worse, 4 undecided");
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<CompareArguments>();
   app.add_option("A", arguments->a, "a run's number, or the name of a model in the database")->required();
   app.add_option("B", arguments->b, "what is held against it")->required();
   cli.on_run(app, [&cli, arguments] { return run(cli.globals(), *arguments); });

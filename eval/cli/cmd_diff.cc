@@ -7,12 +7,12 @@
 namespace assay::cli {
 namespace {
 
-struct Arguments {
+struct DiffArguments {
   std::string a, b;
   int siblings = kDefaultSiblings;
 };
 
-Result<int> run(const Globals& globals, const Arguments& arguments) {
+Result<int> run(const Globals& globals, const DiffArguments& arguments) {
   ThreadPool pool(globals.n_threads());
   ASSAY_TRY(const Json diff, diff_models(arguments.a, arguments.b,
                                          {.seed = globals.seed, .siblings = arguments.siblings}, pool));
@@ -27,7 +27,7 @@ void add_diff(Cli& cli) {
       cli.command("diff", "what changed between two models: weights, configuration, tokenizer, template",
                   "  assay diff suites/data/demo/model suites/data/demo/model-fp8\n"
                   "  assay diff org/base org/fine-tune --json");
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<DiffArguments>();
   app.add_option("A", arguments->a, "a MODEL")->required();
   app.add_option("B", arguments->b, "the MODEL to hold against it")->required();
   app.add_option("--siblings", arguments->siblings, "random models that the null is drawn from")

@@ -8,18 +8,18 @@
 namespace assay::cli {
 namespace {
 
-struct Arguments {
+struct GateArguments {
   std::string base, tested;
   double margin = 0;
 };
 
-int exit_of(const std::string& verdict) { return verdict == "fail" ? kContradicted : verdict == "undecided" ? kUndecided : kFine; }
+int gate_exit(const std::string& verdict) { return verdict == "fail" ? kContradicted : verdict == "undecided" ? kUndecided : kFine; }
 
-Result<int> run(const Globals& globals, const Arguments& arguments) {
+Result<int> run(const Globals& globals, const GateArguments& arguments) {
   ASSAY_TRY(const Database database, Database::open_read_only(globals.db));
   ASSAY_TRY(const SideComparison comparison, gate_sides(database, arguments.base, arguments.tested, arguments.margin, globals.seed));
   print_result(globals, sides_json(comparison), sides_text(comparison));
-  return exit_of(comparison.verdict);
+  return gate_exit(comparison.verdict);
 }
 
 }  // namespace
@@ -29,7 +29,7 @@ void add_gate(Cli& cli) {
                               "  assay gate model model-fp8 --margin 0.02     every suite that both have complete runs of, two points of accuracy\n"
                               "  assay gate 3 7 --margin 0.01 --json          two runs, by their numbers\n"
                               "exit code: 0 a loss of the margin is excluded, 1 a larger one is shown, 4 undecided (one-sided, 5 %)");
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<GateArguments>();
   app.add_option("BASE", arguments->base, "a run's number, or the name of a model in the database")->required();
   app.add_option("NEW", arguments->tested, "what is tested against it")->required();
   app.add_option("--margin", arguments->margin, "the loss that is still accepted, in the unit of the items' scores: 0.01 is one point")

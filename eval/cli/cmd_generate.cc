@@ -18,7 +18,7 @@
 namespace assay::cli {
 namespace {
 
-struct Options {
+struct GenerateArguments {
   std::string model, in;
   std::vector<std::string> stops;
   std::vector<std::int64_t> stop_ids;
@@ -42,7 +42,7 @@ Result<std::string> prompt_of(const std::string& folder, const Tokenizer& tokeni
                .got = dump_json(line).substr(0, 80)};
 }
 
-Result<std::vector<GenerateRequest>> requests_of(const Options& options, const std::string& folder, const Tokenizer& tokenizer) {
+Result<std::vector<GenerateRequest>> requests_of(const GenerateArguments& options, const std::string& folder, const Tokenizer& tokenizer) {
   ASSAY_TRY(const std::vector<Json> lines, read_json_lines(options.in));
   std::vector<GenerateRequest> requests;
   for (std::size_t i = 0; i < lines.size(); ++i) {
@@ -98,7 +98,7 @@ Status check_stops(const std::vector<std::string>& stops) {
   return {};
 }
 
-Result<int> run(const Globals& globals, const Options& options) {
+Result<int> run(const Globals& globals, const GenerateArguments& options) {
   ASSAY_OK(check_stops(options.stops));
   ASSAY_OK(check_generate_options(options.generate));  // before weights are read
   ASSAY_TRY(const ModelLocation location, locate_model(options.model));
@@ -132,7 +132,7 @@ void add_generate(Cli& cli) {
       "generate", "continue prompts: JSON lines in, one line a sample out",
       "  echo '\"Q: What is 3 + 4?\\nA:\"' | assay generate suites/data/demo/model --in - --stop $'\\n\\n'\n"
       "  assay generate MODEL --in prompts.jsonl --temperature 0.7 --top-p 0.9 --samples 8 --seed 3");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<GenerateArguments>();
   GenerateOptions& g = options->generate;
   app.add_option("MODEL", options->model,
                  "a folder, a .safetensors file, or org/name in the Hugging Face cache")

@@ -9,12 +9,12 @@
 namespace assay::cli {
 namespace {
 
-struct Arguments {
+struct InspectArguments {
   std::string model;
   InspectOptions options;
 };
 
-Result<int> run(const Globals& globals, const Arguments& arguments) {
+Result<int> run(const Globals& globals, const InspectArguments& arguments) {
   ASSAY_TRY(const Json inspection, inspect_model(arguments.model, arguments.options));
   if (globals.json) {
     for (const Json& warning : inspection.at("warnings"))
@@ -33,7 +33,7 @@ void add_inspect(Cli& cli) {
                   "  assay inspect suites/data/demo/model-fp8 --json\n"
                   "  assay inspect org/name --tensors          from the local Hugging Face cache\n"
                   "  assay inspect model.safetensors --digest  reads every byte once");
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<InspectArguments>();
   app.add_option("MODEL", arguments->model,
                  "a folder, a .safetensors file, or org/name in the Hugging Face cache")
       ->required();

@@ -13,11 +13,11 @@
 namespace assay::cli {
 namespace {
 
-struct Options {
+struct LoglikelihoodOptions {
   std::string model, in;
 };
 
-Result<int> run(const Globals& globals, const Options& options) {
+Result<int> run(const Globals& globals, const LoglikelihoodOptions& options) {
   ASSAY_TRY(const ModelLocation location, locate_model(options.model));
   ASSAY_TRY(const Tokenizer tokenizer, Tokenizer::load(location.folder));
   ASSAY_TRY(const EngineOptions engine_choice, engine_options(globals));
@@ -54,7 +54,7 @@ void add_loglikelihood(Cli& cli) {
                   "  echo '{\"context\": \"Question: 2 + 2?\\nAnswer:\", \"continuation\": \" 4\"}' | assay "
                   "loglikelihood MODEL --in -\n"
                   "  echo '{\"text\": \"A whole text.\"}' | assay loglikelihood MODEL --in -");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<LoglikelihoodOptions>();
   app.add_option("MODEL", options->model,
                  "a folder, a .safetensors file, or org/name in the Hugging Face cache")
       ->required();

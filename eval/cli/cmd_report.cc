@@ -11,7 +11,7 @@
 namespace assay::cli {
 namespace {
 
-struct Options {
+struct ReportOptions {
   std::string out;
   std::string format = "html";
 };
@@ -26,7 +26,7 @@ Status make_folder(const std::string& path) {
                .got = code.message()};
 }
 
-Result<int> write_report(const Globals& globals, const Options& options) {
+Result<int> write_report(const Globals& globals, const ReportOptions& options) {
   ASSAY_TRY(const Database database, Database::open_read_only(globals.db));
   ASSAY_TRY(const std::vector<ReportFile> files, render_report(database, options.format));
   ASSAY_OK(make_folder(options.out));
@@ -50,7 +50,7 @@ void add_report(Cli& cli) {
                   "  assay report --out report                 report/report.html, one page without scripts\n"
                   "  assay --db ci.db report --out . --format junit   a test case a claim, for CI\n"
                   "  assay report --out tables --format csv    one file a table");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ReportOptions>();
   app.add_option("--out", options->out, "folder for the files, made where it is missing")->required();
   app.add_option("--format", options->format, "html, md, csv, json or junit")
       ->check(CLI::IsMember({"html", "md", "csv", "json", "junit"}))

@@ -10,12 +10,12 @@
 namespace assay::cli {
 namespace {
 
-struct Arguments {
+struct RunArguments {
   std::string model, suite, protocol, data;
   std::int64_t limit = 0;
 };
 
-Result<int> run(const Globals& globals, const Arguments& arguments) {
+Result<int> run(const Globals& globals, const RunArguments& arguments) {
   ASSAY_TRY(const Suite suite, load_suite(arguments.suite, arguments.data));
   ASSAY_TRY(const Protocol* protocol, choose_protocol(suite, arguments.protocol));
   ASSAY_TRY(const EngineOptions engine, engine_options(globals));
@@ -37,7 +37,7 @@ void add_run(Cli& cli) {
                               "  assay run suites/data/demo/model --suite world-mc\n"
                               "  assay run suites/data/demo/model --suite steps-gen --protocol direct-0shot --limit 50 --json\n"
                               "  assay run MODEL --suite gsm8k --data ~/data      items that lie on this machine");
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<RunArguments>();
   app.add_option("MODEL", arguments->model, "folder, .safetensors file, or org/name in the local Hugging Face cache")->required();
   app.add_option("--suite", arguments->suite, "a bundled suite (assay suite list) or a definition file")->required();
   app.add_option("--protocol", arguments->protocol, "one of the suite's protocols; its main one if absent");

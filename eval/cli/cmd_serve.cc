@@ -12,12 +12,12 @@
 namespace assay::cli {
 namespace {
 
-struct Arguments {
+struct ServeArguments {
   std::string model;
   ServeOptions serve;
 };
 
-Result<int> run(const Globals& globals, Arguments arguments) {
+Result<int> run(const Globals& globals, ServeArguments arguments) {
   ASSAY_TRY(const EngineOptions engine, engine_options(globals));
   ASSAY_TRY(const EvalModel model, load_eval_model(arguments.model, engine));
   ServeOptions& options = arguments.serve;
@@ -43,7 +43,7 @@ void add_serve(Cli& cli) {
                               "    -d '{\"prompt\": \"Max went to the\", \"max_tokens\": 8, \"temperature\": 0}'\n"
                               "  lm_eval --model local-completions --tasks TASK --model_args model=MODEL,\\\n"
                               "    base_url=http://127.0.0.1:8000/v1/completions,tokenizer_backend=huggingface,add_bos_token=True,max_length=1024");
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<ServeArguments>();
   ServeOptions& serve = arguments->serve;
   app.add_option("MODEL", arguments->model, "folder, .safetensors file, or org/name in the local Hugging Face cache")->required();
   app.add_option("--host", serve.host, "address to listen on; others than this machine's own are warned about")->capture_default_str();

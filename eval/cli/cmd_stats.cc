@@ -33,10 +33,10 @@ constexpr const char* kExamples =
 
 void add_stats(Cli& cli) {
   CLI::App& app = cli.command("stats", "the statistics library by itself", kExamples);
-  struct Options {
+  struct StatsOptions {
     std::string name, in;
   };
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<StatsOptions>();
   app.add_option("name", options->name, "which statistic")->required();
   app.add_option("--in", options->in, "file with one JSON document")->required();
   cli.on_run(app, [options, &cli]() -> Result<int> {

@@ -12,7 +12,7 @@
 namespace assay::cli {
 namespace {
 
-struct Options {
+struct TemplateOptions {
   std::string model, in, now, name;
 };
 
@@ -25,7 +25,7 @@ struct Templates {
   }
 };
 
-Result<Templates> load(const Options& options) {
+Result<Templates> load(const TemplateOptions& options) {
   ASSAY_TRY(const std::string place, locate_texts(options.model));
   Templates out;
   if (!options.name.empty()) {
@@ -51,7 +51,7 @@ Result<std::string> render_line(const Templates& templates, const Json& line, co
   return dump_json(Json{{"error", text.error().message}});
 }
 
-Result<int> run(const Options& options) {
+Result<int> run(const TemplateOptions& options) {
   ASSAY_TRY(const Templates templates, load(options));
   const RenderOptions render{.now = options.now};
   ASSAY_OK(filter_json_lines(options.in, [&](const Json& line) { return render_line(templates, line, render); }));
@@ -64,7 +64,7 @@ void add_template(Cli& cli) {
   CLI::App& app = cli.command("template", "render a chat template",
                               "  echo '{\"messages\": [{\"role\": \"user\", \"content\": \"Hi\"}], \"bos_token\": \"<s>\"}' \\\n"
                               "    | assay template suites/data/demo/model --in - --now 2025-07-10");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<TemplateOptions>();
   app.add_option("model", options->model, "a model folder, tokenizer_config.json, or a .jinja file")->required();
   app.add_option("--in", options->in, "a template's context (messages, tools, …) a line, as an object; '-' reads standard input")->required();
   app.add_option("--now", options->now, "the time that strftime_now sees, ISO 8601 (default: the clock)");

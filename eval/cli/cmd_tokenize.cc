@@ -12,7 +12,7 @@
 namespace assay::cli {
 namespace {
 
-struct Options {
+struct TokenizeOptions {
   std::string model, in;
   bool no_special = false, ordinary = false, decode = false, time = false;
 };
@@ -23,7 +23,7 @@ struct Clock {
   std::size_t bytes = 0, tokens = 0;
 };
 
-Result<std::string> encode_line(const Tokenizer& tokenizer, const Json& line, const Options& options, Clock& clock) {
+Result<std::string> encode_line(const Tokenizer& tokenizer, const Json& line, const TokenizeOptions& options, Clock& clock) {
   if (!line.is_string()) {
     return Error{.code = Code::bad_value,
                  .message = "a line is not a JSON string",
@@ -64,7 +64,7 @@ Result<std::string> decode_line(const Tokenizer& tokenizer, const Json& line) {
   return dump_json(Json(tokenizer.decode(ids, false)));
 }
 
-Result<int> run(const Options& options) {
+Result<int> run(const TokenizeOptions& options) {
   ASSAY_TRY(const std::string texts, locate_texts(options.model));
   ASSAY_TRY(const Tokenizer tokenizer, Tokenizer::load(texts));
   Clock clock;
@@ -84,7 +84,7 @@ void add_tokenize(Cli& cli) {
   CLI::App& app = cli.command("tokenize", "text to token ids and back",
                               "  echo '\"Hello world\"' | assay tokenize suites/data/demo/model --in -\n"
                               "  echo '[0, 41, 70]' | assay tokenize suites/data/demo/model --in - --decode");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<TokenizeOptions>();
   app.add_option("model", options->model, "a folder with tokenizer.json, tokenizer.model, tekken.json or *.tiktoken, or such a file")->required();
   app.add_option("--in", options->in,
                  "a JSON string a line (with --decode an array of ids); '-' reads standard input")

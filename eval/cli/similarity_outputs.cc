@@ -12,13 +12,13 @@
 namespace assay::cli {
 namespace {
 
-struct Arguments {
+struct SimilarityOutputsArguments {
   std::vector<std::string> paths;
   std::string format = "jsonl", fields, panel;
   OutputSimilarityOptions options;
 };
 
-Result<std::vector<OutputSet>> read_sets(const Arguments& arguments) {
+Result<std::vector<OutputSet>> read_sets(const SimilarityOutputsArguments& arguments) {
   ASSAY_TRY(const Importer* importer, find_importer(arguments.format));
   ASSAY_TRY(const FieldMap fields, parse_field_map(arguments.fields));
   ASSAY_TRY(const std::vector<std::string> files, list_outputs(arguments.paths));
@@ -38,7 +38,7 @@ Result<std::vector<OutputSet>> read_sets(const Arguments& arguments) {
   return sets;
 }
 
-Result<int> run(const Globals& globals, const Arguments& arguments) {
+Result<int> run(const Globals& globals, const SimilarityOutputsArguments& arguments) {
   std::optional<Panel> panel;
   if (!arguments.panel.empty()) {
     ASSAY_TRY(panel, read_panel(arguments.panel));
@@ -63,7 +63,7 @@ void add_similarity_outputs(Cli& cli, CLI::App& parent) {
       "  assay similarity outputs zeroeval/gsm --format zeroeval --panel panel.json\n"
       "  assay similarity outputs a.jsonl b.jsonl --fields id=task,output=completion    no panel: INCONCLUSIVE\n"
       "A panel file: {\"name\": \"...\", \"members\": [models], \"family\": {model: family}}; models of one family are no null for each other.");
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<SimilarityOutputsArguments>();
   app.add_option("PATH", arguments->paths, "files (plain, gz or zip) or folders of stored outputs; a model each, or named by a field")->required();
   app.add_option("--format", arguments->format, "as for `assay replay`")->capture_default_str();
   app.add_option("--fields", arguments->fields, "what members of a record are called: id=a,output=b,model=c");

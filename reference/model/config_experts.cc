@@ -289,8 +289,8 @@ Status read_mxfp4(ConfigKeys& q, const ModelConfig& c) {
                     "hidden_size and intermediate_size divisible by 32",
                     fmt::format("{} and {}", c.hidden_size, c.moe_intermediate_size));
   }
-  static constexpr std::string_view kHarmless[] = {"modules_to_not_convert", "dequantize"};
-  return q.refuse_rest(kHarmless);
+  static constexpr std::string_view kHarmlessQuantKeys[] = {"modules_to_not_convert", "dequantize"};
+  return q.refuse_rest(kHarmlessQuantKeys);
 }
 
 }  // namespace
@@ -315,9 +315,9 @@ Status read_quantisation(ConfigKeys& keys, std::string_view file, ModelConfig& c
   c.quant.ue8m0 = q.has("scale_fmt");
   ASSAY_OK(only_value(q, "scale_fmt", "ue8m0", "a scale format that is not known here"));
   ASSAY_OK(read_block_size(q, c.quant));
-  static constexpr std::string_view kHarmless[] = {"activation_scheme", "modules_to_not_convert",
+  static constexpr std::string_view kHarmlessQuantKeys[] = {"activation_scheme", "modules_to_not_convert",
                                                    "ignored_layers", "dequantize"};
-  return q.refuse_rest(kHarmless);
+  return q.refuse_rest(kHarmlessQuantKeys);
 }
 
 }  // namespace assay

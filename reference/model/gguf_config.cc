@@ -19,7 +19,7 @@ constexpr std::int64_t kMost = std::int64_t{1} << 40;  // parse_model_config bou
 constexpr double kLargest = 1e12;
 
 // Written by converters, without influence on a logit.
-constexpr std::string_view kHarmless[] = {"tensor_data_layout", "rope.scaling.finetuned"};
+constexpr std::string_view kHarmlessGgufKeys[] = {"tensor_data_layout", "rope.scaling.finetuned"};
 
 // The entries below "ARCHITECTURE." with that cut off. Long arrays are no hyper-parameters; they stay unknown.
 Json entries_below(const GgufHeader& header, const std::string& prefix) {
@@ -64,7 +64,7 @@ class Converter {
     ASSAY_OK(architecture_ == "deepseek2" ? latent() : grouped());
     ASSAY_OK(rope());
     ASSAY_OK(family());
-    ASSAY_OK(keys_.refuse_rest(kHarmless));
+    ASSAY_OK(keys_.refuse_rest(kHarmlessGgufKeys));
     return std::move(out_);
   }
 

@@ -49,7 +49,7 @@ constexpr Choice kChoices[] = {
 };
 #undef ASSAY_MTP_FIELD
 
-Error wrong(std::string message, std::string expected, std::string_view got) {
+Error wrong_tensor(std::string message, std::string expected, std::string_view got) {
   return Error{.code = Code::usage,
                .message = std::move(message),
                .field = "--convention",
@@ -57,7 +57,7 @@ Error wrong(std::string message, std::string expected, std::string_view got) {
                .got = std::string(got.substr(0, 120))};
 }
 
-std::int64_t elements(const TensorSpec& spec) {
+std::int64_t elements_of(const TensorSpec& spec) {
   std::int64_t n = 1;
   for (const std::int64_t extent : spec.shape) n *= extent;
   return n;
@@ -113,12 +113,12 @@ Status set_mtp_convention(MtpChoices& choices, std::int64_t n_modules, std::stri
     const std::string_view value = assignment.substr(std::min(equals + 1, assignment.size()));
     const auto at = std::find(c.values.begin(), c.values.end(), value);
     if (at == c.values.end())
-      return wrong("the convention has no such value", fmt::format("{} | {}", c.values[0], c.values[1]),
+      return wrong_tensor("the convention has no such value", fmt::format("{} | {}", c.values[0], c.values[1]),
                    assignment);
     c.set(choices, static_cast<std::size_t>(at - c.values.begin()));
     return {};
   }
-  return wrong("no convention of that name concerns this model's MTP modules", known, assignment);
+  return wrong_tensor("no convention of that name concerns this model's MTP modules", known, assignment);
 }
 
 std::string mtp_convention_help() {
@@ -182,8 +182,8 @@ MtpCounts count_mtp(const ModelConfig& config) {
   MtpCounts out;
   for (const TensorSpec& spec : mtp_tensors_of(config)) {
     const bool active = spec.role != TensorRole::expert || spec.expert < config.router.n_chosen;
-    out.params += elements(spec);
-    out.params_active += active ? elements(spec) : 0;
+    out.params += elements_of(spec);
+    out.params_active += active ? elements_of(spec) : 0;
   }
   return out;
 }

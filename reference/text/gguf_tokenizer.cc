@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view kPrefix = "tokenizer.ggml.";
 
 // Tokens with a role for other programs, and what is said of no token here.
-constexpr std::string_view kHarmless[] = {
+constexpr std::string_view kHarmlessTokenizerKeys[] = {
     "eot_token_id",     "eom_token_id",     "padding_token_id", "seperator_token_id", "separator_token_id",
     "mask_token_id",    "cls_token_id",     "fim_pre_token_id", "fim_suf_token_id",   "fim_mid_token_id",
     "fim_pad_token_id", "fim_rep_token_id", "fim_sep_token_id", "prefix_token_id",    "suffix_token_id",
@@ -204,7 +204,7 @@ class Reader {
     for (const GgufEntry& entry : header_.metadata) {
       if (!entry.key.starts_with(kPrefix)) continue;
       const std::string_view key = std::string_view(entry.key).substr(kPrefix.size());
-      const bool harmless = std::find(std::begin(kHarmless), std::end(kHarmless), key) != std::end(kHarmless);
+      const bool harmless = std::find(std::begin(kHarmlessTokenizerKeys), std::end(kHarmlessTokenizerKeys), key) != std::end(kHarmlessTokenizerKeys);
       const bool taken = std::find(taken_.begin(), taken_.end(), key) != taken_.end();
       if (harmless || taken || entry.value.boolean() == false) continue;
       return refuse(Code::unsupported, key,

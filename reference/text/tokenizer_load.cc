@@ -17,14 +17,14 @@ namespace {
 namespace fs = std::filesystem;
 
 // In the order in which they count where a folder has several; "*.x" is any file that ends so.
-constexpr std::string_view kNames[] = {"tokenizer.json", "tekken.json",    "tokenizer.model",
+constexpr std::string_view kTokenizerFiles[] = {"tokenizer.json", "tekken.json",    "tokenizer.model",
                                        "spiece.model",   "tiktoken.model", ".tiktoken"};
 
 Result<fs::path> find_file(const std::string& folder_or_file) {
   std::error_code ignored;
   const fs::path given(folder_or_file);
   if (!fs::is_directory(given, ignored)) return given;
-  for (const std::string_view name : kNames) {
+  for (const std::string_view name : kTokenizerFiles) {
     if (name[0] != '.' && fs::exists(given / name, ignored)) return given / name;
     if (name[0] != '.') continue;
     std::vector<fs::path> found;
@@ -98,7 +98,7 @@ Result<Tokenizer> Tokenizer::load(const std::string& folder_or_file) {
   const auto is_path = [&](std::string_view name) {
     return path.filename() == name || path.extension() == name;
   };
-  const bool standard = std::any_of(std::begin(kNames), std::end(kNames), is_path);
+  const bool standard = std::any_of(std::begin(kTokenizerFiles), std::end(kTokenizerFiles), is_path);
   const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
   ASSAY_TRY(const TokenizerSiblings beside, read_tokenizer_siblings(standard ? folder : fs::path()));
   return build_any(text, beside, file);

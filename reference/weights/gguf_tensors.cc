@@ -13,7 +13,7 @@
 namespace assay {
 namespace {
 
-constexpr GgufNames kNames[] = {
+constexpr GgufNames kTensorNames[] = {
     {"llama", "block_sparse_moe", "", "gate", "w1", "w3", "w2", true},  // with experts it is Mixtral
     {"qwen2", "mlp", "", "gate", "gate_proj", "up_proj", "down_proj", false},
     {"qwen3", "mlp", "", "gate", "gate_proj", "up_proj", "down_proj", false},
@@ -284,10 +284,10 @@ class Publisher {
 
 }  // namespace
 
-std::span<const GgufNames> gguf_architectures() { return kNames; }
+std::span<const GgufNames> gguf_architectures() { return kTensorNames; }
 
 const GgufNames* find_gguf_names(std::string_view architecture) {
-  for (const GgufNames& names : kNames) {
+  for (const GgufNames& names : kTensorNames) {
     if (names.architecture == architecture) return &names;
   }
   return nullptr;
