@@ -1,5 +1,5 @@
 // The numeric operations of every model family. This header fixes, for each one, the order of its additions
-// and every rounding, so that scalar, AVX2, AVX-512 (and later NEON) code, any number of threads and any
+// and every rounding, so that scalar, AVX2, AVX-512 and NEON code, any number of threads and any
 // batch give the same bits (DESIGN, "Canonical arithmetic"). All arithmetic is IEEE binary32, round to
 // nearest even, unless "f64" is written; a fused multiply-add is one rounding and is used exactly where `fma`
 // is written below. NaNs propagate; their payload is not defined. Plain types only: nvcc reads this header
@@ -12,7 +12,7 @@ namespace assay {
 
 class ThreadPool;  // base/parallel.h
 
-enum class Isa : std::uint8_t { scalar, avx2, avx512 };
+enum class Isa : std::uint8_t { scalar, avx2, avx512, neon };
 enum class WeightFormat : std::uint8_t {
   f32,
   bf16,

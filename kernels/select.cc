@@ -7,7 +7,11 @@
 namespace assay {
 namespace {
 
-#if defined(ASSAY_SCALAR_ONLY) || !defined(__x86_64__)
+#if defined(ASSAY_SCALAR_ONLY)
+void add_vector_kernels(std::vector<const Kernels*>&) {}
+#elif defined(__aarch64__)
+void add_vector_kernels(std::vector<const Kernels*>& out) { out.push_back(&neon_kernels()); }  // every such machine has it
+#elif !defined(__x86_64__)
 void add_vector_kernels(std::vector<const Kernels*>&) {}
 #else
 void add_vector_kernels(std::vector<const Kernels*>& out) {

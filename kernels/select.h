@@ -10,7 +10,7 @@ namespace assay {
 
 std::vector<const Kernels*>
 available_kernels();  // every table that this machine can run, worst first; same bits from all
-// "scalar", "avx2", "avx512", or "" for the best. Unknown or missing here: Code::unsupported.
+// "scalar", "avx2", "avx512", "neon", or "" for the best. Unknown or missing here: Code::unsupported.
 Result<const Kernels*> select_kernels(std::string_view name);
 Result<const Kernels*> chosen_kernels();  // select_kernels of the environment's ASSAY_ISA; programs ask this
                                           // once and report the error

@@ -1,0 +1,19 @@
+// The kernels for NEON (AArch64): the shared bodies over its registers and its own matrix tile.
+// Order matters: each of these uses the ones before it.
+// clang-format off
+#include "kernels/lanes_neon.h"
+#include "kernels/body_math.h"
+#include "kernels/body_rows.h"
+#include "kernels/tile_neon.h"
+#include "kernels/body_attention.h"
+#include "kernels/body_widen.h"
+#include "kernels/body_matmul.h"
+// clang-format on
+#include "kernels/tables.h"
+
+namespace assay {
+const Kernels& neon_kernels() {
+  static constexpr Kernels kTable = make_table(Isa::neon, "neon");
+  return kTable;
+}
+}  // namespace assay
