@@ -70,7 +70,7 @@ class Wave {
   const Item& item(const AskedItem& asked) const { return suite_.items[asked.index]; }
 
   Status render() {
-    const ChatRenderer chat = [this](std::string_view turn) { return render_chat(model_, turn); };
+    const ChatRenderer chat = [this](const std::vector<ChatTurn>& turns, const std::string& options) { return render_chat(model_, turns, options); };
     for (const AskedItem& asked : asked_) {
       ASSAY_TRY(RenderedRequest request, render_request(suite_, protocol_, item(asked), chat));
       rendered_.push_back(std::move(request));
@@ -84,8 +84,9 @@ class Wave {
     std::vector<std::int64_t> truncated;
     for (std::size_t i = 0; i < asked_.size(); ++i) {
       slices.push_back({requests.size(), rendered_[i].continuations.size()});
-      for (const std::string& text : rendered_[i].continuations) {
-        ASSAY_TRY(ContinuationRequest one, continuation_request(model_.tokenizer, rendered_[i].prompt, text, protocol_.bos,
+      for (std::size_t k = 0; k < rendered_[i].continuations.size(); ++k) {
+        const std::string& text = rendered_[i].continuations[k];
+        ASSAY_TRY(ContinuationRequest one, continuation_request(model_.tokenizer, rendered_[i].context_of(k), text, protocol_.bos,
                                                                 {model_.context_tokens()}));
         truncated.push_back(one.truncated_tokens);
         asked_[i].truncated |= one.truncated_tokens > 0;
@@ -165,7 +166,7 @@ class Wave {
     const bool ended = !ids.empty() && std::ranges::find(stop_ids, ids.back()) != stop_ids.end();
     if (ended) ids.pop_back();
     std::string text = stops.text(ids);
-    asked.score = score_output(protocol_, item(asked), text);
+    asked.score = score_output(protocol_, item(asked), text, {}, answer.finish_reason == "length");
     asked.truncated |= answer.finish_reason == "length";
     asked.record.router_ties = answer.near_ties;
     SampleRecord sample{.output = std::move(text)};

@@ -71,14 +71,20 @@ Result<std::int64_t> record_model(Recorder& recorder, const EvalModel& model) {
   return recorder.model(record);
 }
 
-Result<std::string> render_chat(const EvalModel& model, std::string_view user_turn) {
+Result<std::string> render_chat(const EvalModel& model, const std::vector<ChatTurn>& turns, const std::string& options_json) {
   if (!model.chat) {
     return Error{.code = Code::not_found, .message = "the protocol asks for a chat template and the model has none", .field = "chat_template", .got = model.name};
   }
-  const Json context = {{"messages", {{{"role", "user"}, {"content", user_turn}}}},
-                        {"add_generation_prompt", true},
-                        {"bos_token", model.tokenizer.bos_token()},
-                        {"eos_token", model.tokenizer.eos_token()}};
+  ASSAY_CHECK(!turns.empty());
+  Json context = Json::object();
+  if (!options_json.empty()) {
+    ASSAY_TRY(context, parse_json(options_json, "chat_options"));
+  }
+  context["messages"] = Json::array();
+  for (const ChatTurn& turn : turns) context["messages"].push_back({{"role", turn.role}, {"content", turn.content}});
+  context["add_generation_prompt"] = true;
+  context["bos_token"] = model.tokenizer.bos_token();
+  context["eos_token"] = model.tokenizer.eos_token();
   return model.chat->render(context, {});
 }
 

@@ -10,6 +10,7 @@
 #include "reference/model/engine.h"
 #include "reference/text/chat_template.h"
 #include "reference/text/tokenizer.h"
+#include "suites/render.h"
 
 namespace assay {
 
@@ -32,7 +33,8 @@ Result<EvalModel> load_eval_model(const std::string& model, const EngineOptions&
 // The model's row, with its artifacts.
 Result<std::int64_t> record_model(Recorder& recorder, const EvalModel& model);
 
-// Renders one user turn with the generation prompt; refuses where the model has no template.
-Result<std::string> render_chat(const EvalModel& model, std::string_view user_turn);
+// Renders turns with the generation prompt; refuses where the model has no template. `options_json`: an object whose members the
+// template sees too, or "".
+Result<std::string> render_chat(const EvalModel& model, const std::vector<ChatTurn>& turns, const std::string& options_json);
 
 }  // namespace assay

@@ -41,7 +41,7 @@ Result<AskedItem> score_again(const Database& database, const Protocol& protocol
   ASSAY_TRY(const StoredScore stored, generated ? read_output(database, result) : read_continuations(database, result));
   AskedItem asked{.index = index, .truncated = stored.truncated};
   switch (protocol.kind) {
-    case ProtocolKind::generate: asked.score = score_output(protocol, item, stored.output); break;
+    case ProtocolKind::generate: asked.score = score_output(protocol, item, stored.output, {}, stored.truncated); break;
     case ProtocolKind::choice:
       if (stored.options.size() != item.options.size()) return damaged(database, item);
       asked.score = score_choice(protocol, item, stored.options);

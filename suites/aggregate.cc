@@ -107,7 +107,9 @@ Metric mean_of_subsets(const std::string& name, std::span<const ScoredItem> item
 
 }  // namespace
 
-std::vector<Metric> aggregate(const Protocol& protocol, std::span<const ScoredItem> items) {
+namespace {
+
+std::vector<Metric> aggregate_as(const Protocol& protocol, Aggregation aggregation, std::span<const ScoredItem> items) {
   std::vector<Metric> metrics;
   for (const auto& name : protocol.metrics) {
     std::vector<double> values;
@@ -116,13 +118,25 @@ std::vector<Metric> aggregate(const Protocol& protocol, std::span<const ScoredIt
     }
     if (values.empty()) continue;
     const bool rolling = protocol.kind == ProtocolKind::rolling;
-    if (rolling && name == "bits_per_byte" && protocol.aggregation == Aggregation::micro) {
+    if (rolling && name == "bits_per_byte" && aggregation == Aggregation::micro) {
       metrics.push_back(ratio_of_totals(name, items));
-    } else if (!rolling && protocol.aggregation == Aggregation::macro) {
+    } else if (!rolling && aggregation == Aggregation::macro) {
       metrics.push_back(mean_of_subsets(name, items));
     } else {
       metrics.push_back(plain_mean(name, values));
     }
+  }
+  return metrics;
+}
+
+}  // namespace
+
+std::vector<Metric> aggregate(const Protocol& protocol, std::span<const ScoredItem> items) {
+  std::vector<Metric> metrics = aggregate_as(protocol, protocol.aggregation, items);
+  if (!protocol.beside) return metrics;
+  for (Metric& other : aggregate_as(protocol, *protocol.beside, items)) {
+    other.name += *protocol.beside == Aggregation::macro ? "_macro" : "_micro";
+    metrics.push_back(std::move(other));
   }
   return metrics;
 }

@@ -8,6 +8,7 @@
 #include "suites/extract.h"
 #include "suites/fields.h"
 #include "suites/locate.h"
+#include "suites/protocol_fields.h"
 #include "suites/score.h"
 
 namespace assay {
@@ -15,10 +16,9 @@ namespace {
 
 constexpr std::int64_t kMaxItems = 5'000'000;
 constexpr std::int64_t kMaxNewTokens = 1 << 20;
-constexpr std::size_t kMaxShots = 100;
 
 const std::vector<std::string_view> kMetrics = {"accuracy",      "no_answer",   "exact_match", "f1",
-                                                "acc",           "acc_char",    "acc_byte",    "acc_token",
+                                                "acc",           "acc_char",    "acc_byte",    "acc_token",   "acc_uncond",
                                                 "bits_per_byte", "mean_logprob"};
 
 Status refuse(std::string_view file, std::string_view field, std::string message, std::string got = {}) {
@@ -70,27 +70,6 @@ Status parse_extractors(Fields& fields, Protocol& protocol, std::string_view fil
   return {};
 }
 
-// `fewshot`: the number of examples shown (the first ones), or the list of their indices.
-Status parse_shots(const Json& entry, Fields& fields, Protocol& protocol, std::string_view file) {
-  ASSAY_TRY(protocol.fewshot_of_subset, fields.flag("fewshot_of_subset", false));
-  if (!fields.has("fewshot")) return {};
-  const Json& shots = entry.at("fewshot");
-  if (!shots.is_array()) {
-    ASSAY_TRY(const auto count, fields.integer("fewshot", 0, 0, kMaxShots));
-    for (int i = 0; i < count; ++i) protocol.fewshot.push_back(i);
-    return {};
-  }
-  ASSAY_TRY(const Json* list, fields.array("fewshot"));
-  for (const auto& index : *list) {
-    const bool usable =
-        index.is_number_integer() && index.get<std::int64_t>() >= 0 && index.get<std::int64_t>() < kMaxItems;
-    if (!usable || list->size() > kMaxShots)
-      return refuse(file, "fewshot", "indices of examples must be small integers", dump_json(index));
-    protocol.fewshot.push_back(index.get<int>());
-  }
-  return {};
-}
-
 Status parse_texts(Fields& fields, Protocol& p) {
   ASSAY_TRY(p.preamble, fields.text("preamble", ""));
   ASSAY_TRY(p.block, fields.text("block"));
@@ -109,7 +88,7 @@ Status parse_choices(Fields& fields, Protocol& p) {
   p.kind = static_cast<ProtocolKind>(kind);
   ASSAY_TRY(const int bos, fields.choice("bos", {"one", "none", "tokenizer"}, 2));
   p.bos = static_cast<BosPolicy>(bos);
-  ASSAY_TRY(const int norm, fields.choice("normalisation", {"none", "chars", "bytes", "tokens"}, 0));
+  ASSAY_TRY(const int norm, fields.choice("normalisation", {"none", "chars", "bytes", "tokens", "uncond"}, 0));
   p.normalisation = static_cast<Normalisation>(norm);
   ASSAY_TRY(const int aggregation, fields.choice("aggregation", {"mean", "micro", "macro"}, 0));
   p.aggregation = static_cast<Aggregation>(aggregation);
@@ -134,17 +113,20 @@ Result<Protocol> parse_protocol(const Json& entry, std::string_view file) {
   Protocol p;
   ASSAY_TRY(p.name, fields.text("name"));
   ASSAY_TRY(p.main, fields.flag("main", false));
-  ASSAY_TRY(p.chat, fields.flag("chat", false));
   ASSAY_TRY(const auto max_tokens, fields.integer("max_tokens", 0, 1, kMaxNewTokens));
   p.max_tokens = static_cast<int>(max_tokens);
   ASSAY_OK(parse_choices(fields, p));
   ASSAY_OK(parse_texts(fields, p));
-  ASSAY_OK(parse_shots(entry, fields, p, file));
+  ASSAY_OK(parse_conduct(entry, fields, p, file));
   ASSAY_OK(parse_extractors(fields, p, file));
   ASSAY_OK(parse_metrics(fields, p, file));
   ASSAY_OK(fields.finish());
   ASSAY_OK(check_kind(p, file));
-  p.definition_json = dump_json(entry);
+  ASSAY_OK(check_conduct(p, file));
+  Json identity = entry;  // where a protocol is written down does not change what it is
+  identity.erase("source");
+  identity.erase("note");
+  p.definition_json = dump_json(identity);
   return p;
 }
 

@@ -46,6 +46,12 @@ Result<std::int64_t> Fields::integer(std::string_view name, std::int64_t other, 
   return number;
 }
 
+Result<double> Fields::number(std::string_view name) {
+  const Json* value = find(name);
+  if (value == nullptr || !value->is_number()) return wrong(name, "a number");
+  return value->get<double>();
+}
+
 Result<bool> Fields::flag(std::string_view name, bool other) {
   const Json* value = find(name);
   if (value == nullptr) return other;

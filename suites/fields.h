@@ -21,6 +21,7 @@ class Fields {
   Result<std::string> text(std::string_view name, std::string_view other);  // `other` where it is absent
   Result<std::int64_t> integer(std::string_view name, std::int64_t other, std::int64_t low,
                                std::int64_t high);
+  Result<double> number(std::string_view name);  // needed
   Result<bool> flag(std::string_view name, bool other);
   Result<std::vector<std::string>> texts(std::string_view name);  // an array of strings; absent: empty
   Result<const Json*> object(std::string_view name);              // needed

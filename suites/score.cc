@@ -6,8 +6,10 @@
 #include <cmath>
 #include <numbers>
 
+#include "suites/draws.h"
 #include "suites/extract.h"
 #include "suites/numbers.h"
+#include "suites/policy.h"
 
 namespace assay {
 namespace {
@@ -84,14 +86,31 @@ Verdict same_literal(std::string_view answer, std::string_view gold) {
   return alike || same_number(answer, gold).value_or(false);
 }
 
+// "(b)", "B." and "B" are one letter.
+Verdict same_letter(std::string_view answer, std::string_view gold) {
+  const auto letter = [](std::string_view text) {
+    std::string out = folded(text);
+    std::erase_if(out, [](char c) { return c == '(' || c == ')' || c == '.' || c == ':' || c == '*'; });
+    return out;
+  };
+  const std::string expected = letter(gold);
+  if (expected.size() != 1 || expected[0] < 'a' || expected[0] > 'z') return std::nullopt;
+  return letter(answer) == expected;
+}
+
 struct Equality {
   std::string_view name;
   Verdict (*run)(std::string_view answer, std::string_view gold);
 };
 
 constexpr Equality kEqualities[] = {
-    {"integer", same_integer},    {"literal", same_literal},           {"number", same_exact_number},
-    {"number-bare", same_bare},   {"number-loose", same_loose_number}, {"text", same_text},
+    {"integer", same_integer},
+    {"letter", same_letter},
+    {"literal", same_literal},
+    {"number", same_exact_number},
+    {"number-bare", same_bare},
+    {"number-loose", same_loose_number},
+    {"text", same_text},
     {"text-folded", same_folded},
 };
 
@@ -102,6 +121,7 @@ double divisor(Normalisation normalisation, const Protocol& protocol, const Item
   const std::string_view text = whole_option ? std::string_view(item.options[i]) : std::string_view("A");
   switch (normalisation) {
     case Normalisation::none:
+    case Normalisation::uncond:  // taken off, not divided by
       return 1;
     case Normalisation::chars:
       return static_cast<double>(std::max<std::int64_t>(count_code_points(text), 1));
@@ -123,7 +143,8 @@ Choice choose(Normalisation normalisation, const Protocol& protocol, const Item&
   Choice choice;
   double best = -INFINITY, second = -INFINITY;
   for (std::size_t i = 0; i < options.size(); ++i) {
-    const double value = options[i].logprob_nats / divisor(normalisation, protocol, item, options[i], i);
+    const double likelihood = options[i].logprob_nats - (normalisation == Normalisation::uncond ? *options[i].unconditional_nats : 0);
+    const double value = likelihood / divisor(normalisation, protocol, item, options[i], i);
     if (value > best) {
       second = best;
       best = value;
@@ -174,6 +195,7 @@ std::int64_t count_code_points(std::string_view utf8) {
 ItemScore score_choice(const Protocol& protocol, const Item& item, std::span<const OptionScore> options) {
   ASSAY_CHECK(options.size() == item.options.size() && !options.empty());
   ASSAY_CHECK(protocol.kind == ProtocolKind::choice);
+  ASSAY_CHECK(protocol.normalisation != Normalisation::uncond || options.front().unconditional_nats);
   ItemScore score;
   const Choice own = choose(protocol.normalisation, protocol, item, options);
   score.chosen = own.taken;
@@ -198,23 +220,36 @@ ItemScore score_choice(const Protocol& protocol, const Item& item, std::span<con
                   {"acc_byte", flag(Normalisation::bytes)},
                   {"acc_token", flag(Normalisation::tokens)},
                   {"mean_logprob", options[static_cast<std::size_t>(item.gold_index)].logprob_nats}};
+  if (std::ranges::all_of(options, [](const OptionScore& o) { return o.unconditional_nats.has_value(); })) {
+    score.values.emplace_back("acc_uncond", flag(Normalisation::uncond));
+  }
   return score;
 }
 
 ItemScore score_output(const Protocol& protocol, const Item& item, std::string_view output,
-                       std::string_view model) {
+                       std::string_view model, bool truncated) {
   ASSAY_CHECK(protocol.kind == ProtocolKind::generate);
   ItemScore score;
-  const auto found = extract(protocol.extractors, protocol.primer + std::string(output), model);
+  const Unusable usable = usability(protocol, output, truncated);
+  if (usable == Unusable::unjudged) {
+    score.why = truncated ? "not judged: the output was cut off" : "not judged: the output is empty";
+    return score;
+  }
+  const auto read = usable == Unusable::as_is ? answer_part(protocol, output) : std::nullopt;
+  const auto found = read ? extract(protocol.extractors, protocol.primer + std::string(*read), model) : std::nullopt;
+  const std::string gold = expected_answer(protocol, item);
   if (found) {
     score.extracted = found->answer;
     score.extractor = found->by;
     score.fallback = found->fallback;
-    score.correct = equal_answers(protocol.equality, found->answer, item.gold);
-    score.why = why_of(score.correct, found->answer, item.gold);
+    score.correct = equal_answers(protocol.equality, found->answer, gold);
+    score.why = why_of(score.correct, found->answer, gold);
   } else {
-    if (!trimmed(item.gold).empty()) score.correct = false;
-    score.why = trimmed(output).empty() ? "the output is empty" : "no answer was found in the output";
+    if (!trimmed(gold).empty()) score.correct = false;
+    score.why = trimmed(output).empty()       ? "the output is empty"
+                : usable == Unusable::wrong   ? "the output was cut off, which counts as wrong"
+                : !read                       ? "the thinking does not end"
+                                              : "no answer was found in the output";
   }
   if (score.correct) {
     score.score = *score.correct ? 1 : 0;

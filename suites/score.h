@@ -16,6 +16,7 @@ namespace assay {
 
 // The names an `equality` may have, sorted.
 //   integer        both are integers of the same value, leading zeros and + aside
+//   letter         the same letter, case and brackets aside; gold is that of the right option's place
 //   literal        the same text, quotes at its ends aside, or the same number (crux); an empty one equals ''
 //   number         the same number: $ , % and blanks taken off, fractions and decimals compared exactly
 //   number-bare    the same text once $ , and a final full stop are taken off
@@ -32,6 +33,7 @@ std::optional<bool> equal_answers(std::string_view equality, std::string_view an
 struct OptionScore {
   double logprob_nats = 0;  // summed over its tokens
   std::int64_t tokens = 0;
+  std::optional<double> unconditional_nats = {};  // after Protocol::unconditional
 };
 
 struct ItemScore {
@@ -51,9 +53,10 @@ struct ItemScore {
 // `options` has one entry per option of the item. Ties go to the first. Characters are code points of the
 // option without blanks before it.
 ItemScore score_choice(const Protocol& protocol, const Item& item, std::span<const OptionScore> options);
-// `output` is what the model wrote, without the primer, which is put before it here.
+// `output` is what the model wrote, without the primer, which is put before it here. `truncated`: it ended at
+// the token limit.
 ItemScore score_output(const Protocol& protocol, const Item& item, std::string_view output,
-                       std::string_view model = {});
+                       std::string_view model = {}, bool truncated = false);
 ItemScore score_rolling(const Protocol& protocol, const Item& item, double logprob_nats, std::int64_t tokens);
 
 struct Metric {

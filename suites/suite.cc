@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/sha256.h"
 #include "suites/definition.h"
+#include "suites/draws.h"
 #include "suites/locate.h"
 #include "suites/render.h"
 
@@ -38,24 +40,56 @@ void add_example(Sha256& sha, const Item& shown) {
   for (const auto& [key, value] : shown.extra) sha.add_field(key).add_field(value);
 }
 
-// Examples shown to every item are fixed here, so they belong to the identity of the protocol.
+const std::vector<Item>& pool_of(const Suite& suite, const std::string& split) {
+  if (split == "items") return suite.items;
+  for (const auto& [name, items] : suite.splits) {
+    if (name == split) return items;
+  }
+  return suite.fewshot;
+}
+
+// Examples that are or may be shown are fixed here, so they belong to the identity of the protocol.
 std::string protocol_digest(const Suite& suite, const Protocol& protocol) {
   Sha256 sha;
   sha.add_field(protocol.definition_json);
-  for (const int index : protocol.fewshot) {
-    if (protocol.fewshot_of_subset) {
-      for (const auto& shown : suite.fewshot) add_example(sha, shown);
-    } else if (index < static_cast<int>(suite.fewshot.size())) {
-      add_example(sha, suite.fewshot[static_cast<std::size_t>(index)]);
+  const std::vector<Item>& pool = pool_of(suite, protocol.shots.split);
+  if (protocol.shots.n_drawn > 0) {
+    for (const Item& shown : pool) add_example(sha, shown);
+  }
+  for (const int index : protocol.shots.indices) {
+    if (protocol.shots.of_subset) {
+      for (const Item& shown : pool) add_example(sha, shown);
+    } else if (index < static_cast<int>(pool.size())) {
+      add_example(sha, pool[static_cast<std::size_t>(index)]);
     }
   }
   return sha.hex();
+}
+
+std::string template_digest(const Protocol& p) {
+  Sha256 sha;
+  for (const std::string* text : {&p.system, &p.preamble, &p.block, &p.answer, &p.example, &p.continuation, &p.option_line, &p.separator,
+                                  &p.gen_prefix, &p.primer, &p.chat_options_json}) {
+    sha.add_field(*text);
+  }
+  if (p.unconditional) sha.add_field(*p.unconditional);
+  return sha.hex();
+}
+
+void number_items(Suite& suite) {
+  std::map<std::string_view, std::int64_t> in_subset;
+  for (std::size_t i = 0; i < suite.items.size(); ++i) {
+    Item& item = suite.items[i];
+    item.ordinal = static_cast<std::int64_t>(i);
+    item.ordinal_in_subset = in_subset[item.subset]++;
+  }
 }
 
 Status load_contents(Definition& definition, const std::string& folder) {
   Suite& suite = definition.suite;
   ASSAY_TRY(suite.items, read_items(definition.items, folder));
   suite.items_loaded = true;
+  number_items(suite);
   if (definition.fewshot) {
     ASSAY_TRY(suite.fewshot, read_fewshot(definition, folder));
   }
@@ -63,16 +97,13 @@ Status load_contents(Definition& definition, const std::string& folder) {
 }
 
 Status check_shots(const Suite& suite, std::string_view file) {
+  if (suite.items.empty()) return {};
   for (const auto& protocol : suite.protocols) {
-    for (const int index : protocol.fewshot) {
-      if (protocol.fewshot_of_subset || index < static_cast<int>(suite.fewshot.size())) continue;
-      return Error{.code = Code::out_of_range,
-                   .message = "a protocol shows a solved example that is not there",
-                   .file = std::string(file),
-                   .field = protocol.name,
-                   .expected = fmt::format("below {}", suite.fewshot.size()),
-                   .got = fmt::format("{}", index)};
-    }
+    auto shown = shown_examples(suite, protocol, suite.items.front());
+    if (shown.ok()) continue;
+    Error error = std::move(shown).error();
+    error.file = file;
+    return error;
   }
   return {};
 }
@@ -83,7 +114,10 @@ Status check_templates(const Suite& suite, std::string_view file) {
   const Item& sample = suite.items.front();
   for (const auto& p : suite.protocols) {
     ASSAY_OK(check_template(p.preamble, sample, false, file));
-    ASSAY_OK(check_template(p.block, sample, false, file));
+    ASSAY_OK(check_template(p.block, sample, p.partial, file));
+    ASSAY_OK(check_template(p.system, sample, false, file));
+    ASSAY_OK(check_template(p.gen_prefix, sample, false, file));
+    if (p.unconditional) ASSAY_OK(check_template(*p.unconditional, sample, false, file));
     ASSAY_OK(check_template(p.answer, sample, true, file));
     ASSAY_OK(check_template(p.continuation, sample, true, file));
     ASSAY_OK(check_template(p.option_line, sample, true, file));
@@ -99,6 +133,7 @@ std::optional<std::string_view> Item::field(std::string_view name) const {
   if (name == "gold") return gold;
   if (name == "text") return text;
   if (name == "subset") return subset;
+  if (name == "id") return id;
   for (const auto& [key, value] : extra) {
     if (key == name) return value;
   }
@@ -109,6 +144,7 @@ std::string Item::digest() const {
   Sha256 sha;
   sha.add_field(subset).add_field(question).add_field(passage).add_field(gold).add_field(text);
   for (const auto& option : options) sha.add_field(option);
+  for (const auto& also : golds) sha.add_field("also").add_field(also);
   return sha.hex();
 }
 
@@ -141,10 +177,14 @@ Result<Suite> load_suite(const std::string& name, const std::string& data_dir) {
   }
   Suite& suite = definition.suite;
   if (suite.items_loaded) {
+    ASSAY_OK(draw_in_sequence(suite));
     ASSAY_OK(check_shots(suite, path));
     ASSAY_OK(check_templates(suite, path));
   }
-  for (auto& protocol : suite.protocols) protocol.digest = protocol_digest(suite, protocol);
+  for (auto& protocol : suite.protocols) {
+    protocol.digest = protocol_digest(suite, protocol);
+    protocol.template_digest = template_digest(protocol);
+  }
   return std::move(suite);
 }
 
@@ -194,6 +234,8 @@ std::string_view name_of(Normalisation normalisation) {
       return "bytes";
     case Normalisation::tokens:
       return "tokens";
+    case Normalisation::uncond:
+      return "uncond";
   }
   return "";
 }
@@ -218,6 +260,30 @@ std::string_view name_of(BosPolicy bos) {
       return "none";
     case BosPolicy::tokenizer:
       return "tokenizer";
+  }
+  return "";
+}
+
+std::string_view name_of(InputCut cut) {
+  switch (cut) {
+    case InputCut::left:
+      return "left";
+    case InputCut::right:
+      return "right";
+    case InputCut::refuse:
+      return "refuse";
+  }
+  return "";
+}
+
+std::string_view name_of(Unusable unusable) {
+  switch (unusable) {
+    case Unusable::as_is:
+      return "as-is";
+    case Unusable::wrong:
+      return "wrong";
+    case Unusable::unjudged:
+      return "unjudged";
   }
   return "";
 }

@@ -18,8 +18,11 @@ Json protocol_json(const Protocol& protocol) {
               {"main", protocol.main},
               {"kind", name_of(protocol.kind)},
               {"metrics", protocol.metrics},
-              {"fewshot", protocol.fewshot.size()},
+              {"fewshot", protocol.shots.size()},
               {"digest", protocol.digest},
+              {"template_digest", protocol.template_digest},
+              {"source", protocol.source},
+              {"note", protocol.note},
               {"definition", Json::parse(protocol.definition_json)}};
 }
 
@@ -45,7 +48,7 @@ std::string suite_text(const Suite& suite) {
       suite.items_loaded ? "" : " (not here; give --data, or replay stored outputs)", suite.items_digest);
   for (const auto& p : suite.protocols) {
     text += fmt::format("  {}{}  {}, {} examples, {}\n", p.name, p.main ? " (main)" : "", name_of(p.kind),
-                        p.fewshot.size(), fmt::join(p.metrics, " "));
+                        p.shots.size(), fmt::join(p.metrics, " "));
   }
   return text;
 }

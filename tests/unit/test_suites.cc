@@ -131,8 +131,8 @@ TEST_CASE("suites: chain of thought, direct and chat prompts") {
   const auto shown = render(suite, "cot-3shot", "steps-add-000").prompt;
   CHECK(shown.starts_with("Q: Noah has 90 shells and picks 95 more."));
   CHECK(shown.find(" The answer is 207.\n\nQ: ") != std::string::npos);
-  const auto chat = [](std::string_view turn) -> Result<std::string> {
-    return "<s>[" + std::string(turn) + "]";
+  const auto chat = [](const std::vector<ChatTurn>& turns, const std::string&) -> Result<std::string> {
+    return "<s>[" + turns.back().content + "]";
   };
   const auto request = render(suite, "chat-0shot", "steps-add-000", chat);
   CHECK(request.prompt == "<s>[Ivy has 91 apples and picks 32 more. How many apples does Ivy have now?]");

@@ -1,0 +1,156 @@
+#include "suites/draws.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <utility>
+
+#include "base/rng.h"
+#include "base/sha256.h"
+#include "suites/python_random.h"
+
+namespace assay {
+namespace {
+
+using Pool = std::vector<const Item*>;
+
+// A number that names the item in a stream: the first 64 bits of its id's digest.
+std::uint64_t stream_of(const Item& item) {
+  return std::stoull(sha256_hex(item.id).substr(0, 16), nullptr, 16);
+}
+
+constexpr std::uint32_t kShotStream = 1, kOrderStream = 2;
+
+// k of n by a partial Fisher-Yates shuffle.
+std::vector<int> draw(Stream& stream, std::size_t n, std::size_t k) {
+  ASSAY_CHECK(k <= n);
+  std::vector<int> places(n);
+  std::iota(places.begin(), places.end(), 0);
+  for (std::size_t i = 0; i < k; ++i) std::swap(places[i], places[i + stream.below(n - i)]);
+  places.resize(k);
+  return places;
+}
+
+const std::vector<Item>* examples_of(const Suite& suite, const ShotChoice& shots) {
+  if (shots.split.empty()) return &suite.fewshot;
+  if (shots.split == "items") return &suite.items;
+  for (const auto& [name, items] : suite.splits) {
+    if (name == shots.split) return &items;
+  }
+  return nullptr;
+}
+
+// What may be shown under `shots` to items of `subset`.
+Pool pool_of(const Suite& suite, const ShotChoice& shots, std::string_view subset) {
+  Pool pool;
+  const auto* examples = examples_of(suite, shots);
+  if (examples == nullptr) return pool;
+  for (const Item& shown : *examples) {
+    if (!shots.of_subset || shown.subset == subset) pool.push_back(&shown);
+  }
+  return pool;
+}
+
+Error too_few(const Protocol& protocol, const Item& item, std::size_t there, std::size_t wanted) {
+  return Error{.code = Code::out_of_range,
+               .message = "a protocol shows more solved examples than there are",
+               .field = item.subset.empty() ? protocol.name : item.subset,
+               .expected = fmt::format("at most {}", there),
+               .got = fmt::format("{}", wanted)};
+}
+
+// One more is drawn where the asked item itself may come up, as lm-evaluation-harness does.
+std::size_t drawn_size(const ShotChoice& shots) {
+  return static_cast<std::size_t>(shots.n_drawn) + (shots.split == "items" ? 1 : 0);
+}
+
+// One generator a sub-task where the examples are of the sub-task, else one for all.
+Status draw_shots(const Suite& suite, Protocol& protocol) {
+  const ShotChoice& shots = protocol.shots;
+  std::map<std::string_view, std::pair<PythonRandom, std::size_t>> generators;  // with the size of the pool
+  for (const Item& item : suite.items) {
+    const std::string_view key = shots.of_subset ? std::string_view(item.subset) : std::string_view();
+    auto at = generators.find(key);
+    if (at == generators.end()) {
+      at = generators.emplace(key, std::pair(PythonRandom(shots.seed), pool_of(suite, shots, item.subset).size())).first;
+    }
+    auto& [generator, size] = at->second;
+    if (size < drawn_size(shots)) return too_few(protocol, item, size, drawn_size(shots));
+    protocol.drawn_shots.push_back(generator.sample(size, drawn_size(shots)));
+  }
+  return {};
+}
+
+void draw_orders(const Suite& suite, Protocol& protocol) {
+  PythonRandom generator(*protocol.option_seed);
+  for (const Item& item : suite.items) {
+    protocol.drawn_orders.push_back(generator.sample(item.options.size(), item.options.size()));
+  }
+}
+
+Result<std::vector<int>> places_of(const Protocol& protocol, const Item& item, std::size_t n) {
+  const ShotChoice& shots = protocol.shots;
+  if (shots.n_drawn == 0) return shots.indices;
+  if (n < drawn_size(shots)) return too_few(protocol, item, n, drawn_size(shots));
+  if (shots.rule == DrawRule::python) {
+    if (item.ordinal >= 0 && item.ordinal < static_cast<std::int64_t>(protocol.drawn_shots.size())) {
+      return protocol.drawn_shots[static_cast<std::size_t>(item.ordinal)];
+    }
+    return Error{.code = Code::missing_field,
+                 .message = "this protocol draws examples in the order of all items, and they are not loaded",
+                 .field = protocol.name,
+                 .got = item.id};
+  }
+  Stream stream(shots.seed, stream_of(item), kShotStream);
+  return draw(stream, n, drawn_size(shots));
+}
+
+}  // namespace
+
+Status draw_in_sequence(Suite& suite) {
+  for (Protocol& protocol : suite.protocols) {
+    if (protocol.shots.n_drawn > 0 && protocol.shots.rule == DrawRule::python) ASSAY_OK(draw_shots(suite, protocol));
+    if (protocol.option_seed && protocol.option_rule == DrawRule::python) draw_orders(suite, protocol);
+  }
+  return {};
+}
+
+Result<std::vector<const Item*>> shown_examples(const Suite& suite, const Protocol& protocol, const Item& item) {
+  const ShotChoice& shots = protocol.shots;
+  if (shots.size() == 0) return Pool{};
+  const Pool pool = pool_of(suite, shots, item.subset);
+  ASSAY_TRY(const std::vector<int> places, places_of(protocol, item, pool.size()));
+  Pool shown;
+  for (const int place : places) {
+    if (place >= static_cast<int>(pool.size())) return too_few(protocol, item, pool.size(), static_cast<std::size_t>(place) + 1);
+    const Item* one = pool[static_cast<std::size_t>(place)];
+    const bool itself = shots.split == "items" && one->id == item.id;
+    if (!itself && shown.size() < shots.size()) shown.push_back(one);
+  }
+  ASSAY_CHECK(shown.size() == shots.size() || shots.split == "items");
+  return shown;
+}
+
+std::vector<int> option_order(const Protocol& protocol, const Item& item) {
+  std::vector<int> order(item.options.size());
+  std::iota(order.begin(), order.end(), 0);
+  if (!protocol.option_seed) return order;
+  if (protocol.option_rule == DrawRule::python) {
+    const bool drawn = item.ordinal >= 0 && item.ordinal < static_cast<std::int64_t>(protocol.drawn_orders.size());
+    return drawn ? protocol.drawn_orders[static_cast<std::size_t>(item.ordinal)] : order;
+  }
+  Stream stream(*protocol.option_seed, stream_of(item), kOrderStream);
+  return draw(stream, order.size(), order.size());
+}
+
+std::string expected_answer(const Protocol& protocol, const Item& item) {
+  if (protocol.equality != "letter" || item.gold_index < 0) return item.gold;
+  const std::vector<int> order = option_order(protocol, item);
+  const auto at = std::find(order.begin(), order.end(), item.gold_index);
+  ASSAY_CHECK(at != order.end());
+  return std::string(1, static_cast<char>('A' + (at - order.begin())));
+}
+
+}  // namespace assay
