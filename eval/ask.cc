@@ -75,6 +75,7 @@ class Wave {
       ASSAY_TRY(RenderedRequest request, render_request(suite_, protocol_, item(asked), chat));
       rendered_.push_back(std::move(request));
     }
+    for (std::size_t i = 0; i < asked_.size(); ++i) keep_shown(asked_[i].record, rendered_[i].shown, rendered_[i].option_order);
     return {};
   }
 

@@ -2,11 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/sha256.h"
 
 namespace assay {
+
+void keep_shown(ResultRecord& record, const std::vector<std::string>& shown, const std::vector<int>& option_order) {
+  if (!shown.empty()) record.shown_examples = dump_json(Json(shown));
+  if (!std::ranges::is_sorted(option_order)) record.option_order = fmt::format("{}", fmt::join(option_order, " "));
+}
 
 struct Recorder::State {
   explicit State(Database& db) : database(db) {}
@@ -108,9 +114,9 @@ Result<std::int64_t> Recorder::suite(const Suite& suite) {
 Result<std::int64_t> Recorder::protocol(std::int64_t suite_id, const Protocol& protocol) {
   ASSAY_CHECK(!protocol.metrics.empty());
   ASSAY_OK(state_->run(
-      "INSERT OR IGNORE INTO protocol (suite_id, name, definition_json, digest, main_metric) VALUES (?, ?, "
-      "?, ?, ?)",
-      suite_id, protocol.name, protocol.definition_json, protocol.digest, protocol.metrics.front()));
+      "INSERT OR IGNORE INTO protocol (suite_id, name, definition_json, digest, main_metric, template_digest) VALUES (?, ?, "
+      "?, ?, ?, nullif(?, ''))",
+      suite_id, protocol.name, protocol.definition_json, protocol.digest, protocol.metrics.front(), protocol.template_digest));
   return state_->id("SELECT id FROM protocol WHERE suite_id = ? AND name = ? AND digest = ?", suite_id,
                     protocol.name, protocol.digest);
 }
@@ -178,11 +184,11 @@ Status Recorder::result(std::int64_t run_id, std::int64_t item_id, const ResultR
   constexpr const char* kInsert =
       "INSERT INTO item_result (run_id, item_id, correct, score, extracted, extractor, why, chosen, "
       "prompt_digest,"
-      " ids_digest, prompt, margin, router_ties) VALUES (?, ?, ?, ?, ?, nullif(?, ''), ?, nullif(?, -1), ?, "
-      "?, ?, ?, ?)";
+      " ids_digest, prompt, margin, router_ties, shown_examples, option_order) VALUES (?, ?, ?, ?, ?, nullif(?, ''), ?, nullif(?, -1), ?, "
+      "?, ?, ?, ?, ?, ?)";
   ASSAY_OK(state_->run(kInsert, run_id, item_id, score.correct, score.score, score.extracted, score.extractor,
                        score.why, score.chosen, row.prompt_digest, row.ids_digest, row.prompt, score.margin,
-                       row.router_ties));
+                       row.router_ties, row.shown_examples, row.option_order));
   const std::int64_t result_id = state_->database.last_id();
   for (std::size_t i = 0; i < row.samples.size(); ++i)
     ASSAY_OK(state_->add_sample(result_id, i, row.samples[i]));

@@ -79,6 +79,7 @@ struct SampleRecord {
 struct ResultRecord {
   const ItemScore* score = nullptr;  // never null
   std::optional<std::string> prompt_digest, ids_digest, prompt;
+  std::optional<std::string> shown_examples, option_order;  // as in reports/schema/005_suites.sql
   std::optional<std::int64_t> router_ties;
   std::vector<SampleRecord> samples;              // in the order of their index
   std::vector<ContinuationRecord> continuations;  // in the order of the options
@@ -102,6 +103,9 @@ struct VerdictRecord {
       population_high;
   std::optional<std::string> margin_origin, hangs_on, next;
 };
+
+// What a request says of itself, as the two columns of ResultRecord hold it; none where nothing was shown or permuted.
+void keep_shown(ResultRecord& record, const std::vector<std::string>& shown, const std::vector<int>& option_order);
 
 class Recorder {
  public:

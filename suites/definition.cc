@@ -14,7 +14,6 @@
 namespace assay {
 namespace {
 
-constexpr std::int64_t kMaxItems = 5'000'000;
 constexpr std::int64_t kMaxNewTokens = 1 << 20;
 
 const std::vector<std::string_view> kMetrics = {"accuracy",      "no_answer",   "exact_match", "f1",
@@ -149,61 +148,6 @@ Status parse_protocols(Fields& fields, Suite& suite, std::string_view file) {
   return {};
 }
 
-bool is_digest(const std::string& text) {
-  const auto hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
-  return text.size() == 64 && std::all_of(text.begin(), text.end(), hex);
-}
-
-Status set_digest(Fields& fields, std::string& digest) {
-  ASSAY_TRY(digest, fields.text("sha256"));
-  if (!is_digest(digest)) return fields.wrong("sha256", "64 lower-case hexadecimal digits");
-  return {};
-}
-
-Result<std::string> inner_path(Fields& fields, bool needed) {
-  if (!needed && !fields.has("file")) return std::string();
-  ASSAY_TRY(std::string path, fields.text("file"));
-  if (!is_inner_path(path)) return fields.wrong("file", "a path inside the folder of the data");
-  return path;
-}
-
-Result<ItemsSource> parse_items(const Json& object, std::string_view file) {
-  Fields fields(object, file);
-  ItemsSource items;
-  ASSAY_TRY(const int origin, fields.choice("origin", {"bundled", "data", "outputs"}, 0));
-  items.origin = static_cast<Origin>(origin);
-  ASSAY_TRY(items.file, inner_path(fields, items.origin != Origin::outputs));
-  ASSAY_TRY(items.member, fields.text("member", ""));
-  ASSAY_OK(set_digest(fields, items.sha256));
-  ASSAY_TRY(items.count, fields.integer("count", 0, 1, kMaxItems));
-  if (items.count == 0) return fields.wrong("count", "the number of items");
-  ASSAY_TRY(const int format, fields.choice("format", {"jsonl", "csv"}, 0));
-  items.format = static_cast<ItemFormat>(format);
-  ASSAY_TRY(const int gold, fields.choice("gold", {"none", "text", "index", "letter"}, 1));
-  items.gold = static_cast<GoldKind>(gold);
-  ASSAY_TRY(items.gold_after, fields.text("gold_after", ""));
-  ASSAY_TRY(items.id_prefix, fields.text("id_prefix", ""));
-  ASSAY_TRY(const Json* names, fields.object("fields"));
-  for (const auto& [ours, theirs] : names->items()) {
-    if (!theirs.is_string()) return fields.wrong("fields", "names of columns");
-    items.fields.emplace_back(ours, theirs.get<std::string>());
-  }
-  ASSAY_OK(fields.finish());
-  return items;
-}
-
-Result<FewshotSource> parse_fewshot(const Json& object, std::string_view file) {
-  Fields fields(object, file);
-  FewshotSource shots;
-  ASSAY_TRY(shots.file, inner_path(fields, true));
-  ASSAY_TRY(shots.member, fields.text("member", ""));
-  ASSAY_TRY(shots.key, fields.text("key", ""));
-  ASSAY_OK(set_digest(fields, shots.sha256));
-  ASSAY_TRY(shots.count, fields.integer("count", 0, 1, kMaxItems));
-  ASSAY_OK(fields.finish());
-  return shots;
-}
-
 }  // namespace
 
 Result<Definition> parse_definition(const Json& document, std::string_view file) {
@@ -214,16 +158,11 @@ Result<Definition> parse_definition(const Json& document, std::string_view file)
   ASSAY_TRY(suite.title, fields.text("title"));
   ASSAY_TRY(suite.source, fields.text("source"));
   ASSAY_TRY(suite.licence, fields.text("licence"));
-  ASSAY_TRY(const Json* items, fields.object("items"));
-  ASSAY_TRY(definition.items, parse_items(*items, file));
-  if (fields.has("fewshot")) {
-    ASSAY_TRY(const Json* shots, fields.object("fewshot"));
-    ASSAY_TRY(definition.fewshot, parse_fewshot(*shots, file));
-  }
+  ASSAY_OK(parse_sources(fields, definition, file));
   ASSAY_OK(parse_protocols(fields, suite, file));
   ASSAY_OK(fields.finish());
-  suite.items_digest = definition.items.sha256;
-  suite.n_items = definition.items.count;
+  suite.items_digest = definition.items.front().sha256;
+  suite.n_items = definition.items.front().count;
   return definition;
 }
 

@@ -63,7 +63,7 @@ Error too_few(const Protocol& protocol, const Item& item, std::size_t there, std
 
 // One more is drawn where the asked item itself may come up, as lm-evaluation-harness does.
 std::size_t drawn_size(const ShotChoice& shots) {
-  return static_cast<std::size_t>(shots.n_drawn) + (shots.split == "items" ? 1 : 0);
+  return static_cast<std::size_t>(shots.n_drawn) + static_cast<std::size_t>(shots.split == "items" ? std::max(1, shots.n_spare) : shots.n_spare);
 }
 
 // One generator a sub-task where the examples are of the sub-task, else one for all.
@@ -111,7 +111,8 @@ Result<std::vector<int>> places_of(const Protocol& protocol, const Item& item, s
 
 Status draw_in_sequence(Suite& suite) {
   for (Protocol& protocol : suite.protocols) {
-    if (protocol.shots.n_drawn > 0 && protocol.shots.rule == DrawRule::python) ASSAY_OK(draw_shots(suite, protocol));
+    const bool there = examples_of(suite, protocol.shots) != nullptr;
+    if (there && protocol.shots.n_drawn > 0 && protocol.shots.rule == DrawRule::python) ASSAY_OK(draw_shots(suite, protocol));
     if (protocol.option_seed && protocol.option_rule == DrawRule::python) draw_orders(suite, protocol);
   }
   return {};
@@ -120,16 +121,24 @@ Status draw_in_sequence(Suite& suite) {
 Result<std::vector<const Item*>> shown_examples(const Suite& suite, const Protocol& protocol, const Item& item) {
   const ShotChoice& shots = protocol.shots;
   if (shots.size() == 0) return Pool{};
+  for (const auto& [split, whence] : suite.missing) {
+    if (split != shots.split) continue;
+    return Error{.code = Code::not_found,
+                 .message = "the solved examples that this protocol shows are not in the data folder",
+                 .field = protocol.name,
+                 .expected = whence};
+  }
   const Pool pool = pool_of(suite, shots, item.subset);
   ASSAY_TRY(const std::vector<int> places, places_of(protocol, item, pool.size()));
   Pool shown;
   for (const int place : places) {
     if (place >= static_cast<int>(pool.size())) return too_few(protocol, item, pool.size(), static_cast<std::size_t>(place) + 1);
     const Item* one = pool[static_cast<std::size_t>(place)];
-    const bool itself = shots.split == "items" && one->id == item.id;
+    const bool itself = shots.split == "items" ? one->id == item.id : shots.n_spare > 0 && one->digest() == item.digest();
     if (!itself && shown.size() < shots.size()) shown.push_back(one);
   }
-  ASSAY_CHECK(shown.size() == shots.size() || shots.split == "items");
+  ASSAY_CHECK(shown.size() <= shots.size());
+  if (shown.size() < shots.size() && shots.n_drawn > 0) return too_few(protocol, item, shown.size(), shots.size());
   return shown;
 }
 

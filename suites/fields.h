@@ -24,6 +24,7 @@ class Fields {
   Result<double> number(std::string_view name);  // needed
   Result<bool> flag(std::string_view name, bool other);
   Result<std::vector<std::string>> texts(std::string_view name);  // an array of strings; absent: empty
+  const Json* any(std::string_view name) { return find(name); }             // of any type; null: absent
   Result<const Json*> object(std::string_view name);              // needed
   Result<const Json*> array(std::string_view name);               // needed
   // The index of the text in `names`, or `other` where it is absent.

@@ -121,6 +121,30 @@ Result<std::vector<Member>> read_members(const std::string& path, std::string_vi
   return members;
 }
 
+Result<std::string> unpack_gzip(std::string_view bytes, std::size_t max_bytes, std::string_view file) {
+  const std::string path(file);
+  const Archive a(archive_read_new());
+  ASSAY_CHECK(a != nullptr);
+  archive_read_support_filter_gzip(a.get());
+  archive_read_support_format_raw(a.get());
+  archive_read_support_format_empty(a.get());
+  if (archive_read_open_memory(a.get(), bytes.data(), bytes.size()) != ARCHIVE_OK) return archive_error(a.get(), path);
+  archive_entry* entry = nullptr;
+  const int got = archive_read_next_header(a.get(), &entry);
+  if (got == ARCHIVE_EOF) return std::string();
+  if (got < ARCHIVE_WARN) return archive_error(a.get(), path);
+  std::string text;
+  std::uint64_t total = 0;
+  ASSAY_OK(read_member(a.get(), path, "", total, [&](std::string_view, std::string_view chunk, bool) -> Status {
+    if (chunk.size() > max_bytes - text.size()) {
+      return Error{.code = Code::too_large, .message = "the file is larger than it may be here", .file = path};
+    }
+    text += chunk;
+    return {};
+  }));
+  return text;
+}
+
 Result<std::string> find_packed(const std::string& path) {
   for (const char* suffix : {"", ".gz", ".zst"}) {
     std::error_code ignored;

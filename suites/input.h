@@ -29,6 +29,9 @@ struct Member {
 Result<std::vector<Member>> read_members(const std::string& path, std::string_view pattern,
                                          std::size_t max_bytes);
 
+// The plain text of one gzip stream in memory. Refused: more than max_bytes.
+Result<std::string> unpack_gzip(std::string_view bytes, std::size_t max_bytes, std::string_view file);
+
 // What the one star of the pattern stands for, or no value where the name does not fit.
 bool fits(std::string_view name, std::string_view pattern, std::string* star = nullptr);
 
@@ -64,5 +67,7 @@ class RecordSplitter {
 // Rows of comma-separated values (RFC 4180: quotes, doubled quotes, line breaks inside quotes; CRLF or LF).
 Result<std::vector<std::vector<std::string>>> parse_csv(std::string_view text, std::string_view file,
                                                         char separator = ',');
+// Rows of tab-separated values: a tab ends a cell and a line a row, whatever stands in it; quotes mean nothing.
+Result<std::vector<std::vector<std::string>>> parse_tsv(std::string_view text, std::string_view file);
 
 }  // namespace assay

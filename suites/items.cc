@@ -3,16 +3,17 @@
 #include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
-#include <unordered_set>
+#include <utility>
 
-#include "base/sha256.h"
 #include "suites/definition.h"
-#include "suites/input.h"
+#include "suites/extract.h"
+#include "suites/prepare.h"
+#include "suites/rows.h"
 
 namespace assay {
 namespace {
 
-constexpr std::size_t kMaxItemsBytes = std::size_t{1} << 30;
+constexpr std::size_t kMaxGolds = 1000;  // published rows have below 100 (TriviaQA's aliases)
 
 Error row_error(Code code, std::string message, std::string_view file, std::int64_t place,
                 std::string field) {
@@ -30,6 +31,10 @@ std::optional<std::string> as_text(const Json& value) {
 }
 
 Status set_options(const Json& value, Item& item, std::string_view file, std::int64_t place) {
+  if (value.is_object() && !value.empty() && value.size() <= kMaxOptions) {  // {"option": 0 or 1}
+    for (const auto& [option, flag] : value.items()) item.options.push_back(option);
+    return {};
+  }
   if (!value.is_array() || value.empty() || value.size() > kMaxOptions) {
     return row_error(Code::bad_value, "the options are no array of 1 to 26 texts", file, place, "options");
   }
@@ -65,160 +70,189 @@ Status set_field(Item& item, const std::string& ours, const Json& value, std::st
   return {};
 }
 
+Error no_such_option(const Item& item, std::string_view file, std::int64_t place) {
+  Error error = row_error(Code::out_of_range, "the right option is not one of the options", file, place, "gold");
+  error.expected = fmt::format("0 to {}", static_cast<int>(item.options.size()) - 1);
+  error.got = item.gold;
+  return error;
+}
+
+// The right option by its place in `gold`, which is text by now.
+Status settle_index(Item& item, int first, std::string_view file, std::int64_t place) {
+  const auto [end, failed] = std::from_chars(item.gold.data(), item.gold.data() + item.gold.size(), item.gold_index);
+  const bool whole = failed == std::errc{} && end == item.gold.data() + item.gold.size();
+  if (!whole || item.gold_index < first || item.gold_index - first >= static_cast<int>(item.options.size())) {
+    return no_such_option(item, file, place);
+  }
+  item.gold_index -= first;
+  item.gold = fmt::format("{}", item.gold_index);
+  return {};
+}
+
+Status cut_gold(Item& item, const ItemsSource& source, std::string_view file, std::int64_t place) {
+  if (source.gold_after.empty()) return {};
+  const auto at = item.gold.rfind(source.gold_after);
+  if (at == std::string::npos)
+    return row_error(Code::bad_value, "the gold answer lacks its marker", file, place, "gold");
+  item.extra.emplace_back("solution", item.gold);
+  item.gold = item.gold.substr(at + source.gold_after.size());
+  item.gold.erase(0, item.gold.find_first_not_of(" \t"));
+  return {};
+}
+
+Status cut_box(Item& item, std::string_view file, std::int64_t place) {
+  const auto found = extract({ExtractorLink{.function = "boxed", .pattern = {}, .only_model = {}}}, item.gold);
+  if (!found) return row_error(Code::bad_value, "the solution has no \\boxed answer", file, place, "gold");
+  item.extra.emplace_back("solution", std::exchange(item.gold, found->answer));
+  return {};
+}
+
 // What `gold` says about the right answer, as index and text.
 Status settle_gold(Item& item, const ItemsSource& source, std::string_view file, std::int64_t place) {
-  if (!source.gold_after.empty()) {
-    const auto at = item.gold.rfind(source.gold_after);
-    if (at == std::string::npos)
-      return row_error(Code::bad_value, "the gold answer lacks its marker", file, place, "gold");
-    item.extra.emplace_back("solution", item.gold);
-    item.gold = item.gold.substr(at + source.gold_after.size());
-    item.gold.erase(0, item.gold.find_first_not_of(" \t"));
+  ASSAY_OK(cut_gold(item, source, file, place));
+  switch (source.gold) {
+    case GoldKind::letter:
+      if (item.gold.size() == 1) item.gold = fmt::format("{}", item.gold[0] - 'A');
+      return settle_index(item, 0, file, place);
+    case GoldKind::first:
+      item.gold = std::string(1, '0');
+      return settle_index(item, 0, file, place);
+    case GoldKind::index:
+    case GoldKind::label:
+    case GoldKind::flags:
+      return settle_index(item, 0, file, place);
+    case GoldKind::index1:
+      return settle_index(item, 1, file, place);
+    case GoldKind::boxed:
+      ASSAY_OK(cut_box(item, file, place));
+      break;
+    case GoldKind::none:
+      return {};
+    case GoldKind::text:
+    case GoldKind::texts:
+      break;
   }
-  if (source.gold == GoldKind::letter && item.gold.size() == 1)
-    item.gold = fmt::format("{}", item.gold[0] - 'A');
-  if (source.gold == GoldKind::index || source.gold == GoldKind::letter) {
-    const auto [end, failed] =
-        std::from_chars(item.gold.data(), item.gold.data() + item.gold.size(), item.gold_index);
-    const bool whole = failed == std::errc{} && end == item.gold.data() + item.gold.size();
-    if (!whole || item.gold_index < 0 || item.gold_index >= static_cast<int>(item.options.size())) {
-      Error error =
-          row_error(Code::out_of_range, "the right option is not one of the options", file, place, "gold");
-      error.expected = fmt::format("0 to {}", static_cast<int>(item.options.size()) - 1);
-      error.got = item.gold;
-      return error;
+  if (!item.gold.empty()) return {};
+  return row_error(Code::missing_field, "the gold answer is empty", file, place, "gold");
+}
+
+// ["a", "b"] or [["a"], ["b"]]: the first is `gold`, an inner list is joined by ", ", as several spans of one answer are written.
+Status set_golds(const Json& value, Item& item, std::string_view file, std::int64_t place) {
+  if (!value.is_array() || value.empty() || value.size() > kMaxGolds) {
+    return row_error(Code::bad_value, "the answers are no list of 1 to 1000 texts", file, place, "gold");
+  }
+  std::vector<std::string> golds;
+  for (const auto& one : value) {
+    std::string text;
+    for (const auto& part : one.is_array() ? one : Json::array({one})) {
+      const auto span = as_text(part);
+      if (!span) return row_error(Code::bad_value, "an answer is no text", file, place, "gold");
+      if (!text.empty()) text.append(", ");
+      text.append(*span);
     }
+    if (std::find(golds.begin(), golds.end(), text) == golds.end()) golds.push_back(std::move(text));
   }
-  if (source.gold == GoldKind::text && item.gold.empty()) {
-    return row_error(Code::missing_field, "the gold answer is empty", file, place, "gold");
+  item.gold = golds.front();
+  item.golds.assign(golds.begin() + 1, golds.end());
+  return {};
+}
+
+// Place of the 1 among flags, or of the gold among the options' names, as `gold`.
+Status place_gold(const Json& row, const Json& value, const ItemsSource& source, Item& item, std::string_view file, std::int64_t place) {
+  const bool flags = source.gold == GoldKind::flags;
+  const Json* list = flags ? &value : find_column(row, source.labels);
+  if (list == nullptr || !list->is_structured()) return row_error(Code::missing_field, "a field is missing", file, place, flags ? "gold" : source.labels);
+  const auto wanted = flags ? std::optional<std::string>("1") : as_text(value);
+  int at = 0;
+  for (const auto& one : *list) {
+    if (wanted && as_text(one) == wanted) {
+      item.gold = fmt::format("{}", at);
+      return {};
+    }
+    ++at;
   }
+  return row_error(Code::out_of_range, "the right option is not one of the options", file, place, "gold");
+}
+
+// The text between the rule's two ends.
+Status strip_text(const StripRule& rule, std::string& text, std::string_view file, std::int64_t place) {
+  const bool fits = text.size() >= rule.before.size() + rule.after.size() && text.starts_with(rule.before) && text.ends_with(rule.after);
+  if (!fits) return row_error(Code::bad_value, "a text does not begin and end as the definition says", file, place, rule.field);
+  text = text.substr(rule.before.size(), text.size() - rule.before.size() - rule.after.size());
+  return {};
+}
+
+void trim_text(std::string& text) {
+  constexpr std::string_view kBlanks = " \t\r\n\f\v";
+  const auto begin = text.find_first_not_of(kBlanks);
+  text = begin == std::string::npos ? std::string() : text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
+}
+
+std::string* own_text(Item& item, std::string_view name) {
+  if (name == "question") return &item.question;
+  if (name == "passage") return &item.passage;
+  if (name == "text") return &item.text;
+  if (name == "gold") return &item.gold;
+  for (auto& [key, value] : item.extra) {
+    if (key == name) return &value;
+  }
+  return nullptr;
+}
+
+Status clean(Item& item, const ItemsSource& source, std::string_view file, std::int64_t place) {
+  for (const StripRule& rule : source.strip) {
+    std::string* text = own_text(item, rule.field);
+    if (text == nullptr) return row_error(Code::missing_field, "a field is missing", file, place, rule.field);
+    ASSAY_OK(strip_text(rule, *text, file, place));
+  }
+  for (const std::string& name : source.trim) {
+    if (std::string* text = own_text(item, name)) trim_text(*text);
+    if (name == "options") std::for_each(item.options.begin(), item.options.end(), trim_text);
+  }
+  if (!source.prepare.empty()) ASSAY_OK(prepare_item(source.prepare, item));
+  if (!source.split) return {};
+  const SplitRule& rule = *source.split;
+  const std::string* text = own_text(item, rule.field);
+  const auto at = text == nullptr ? std::string::npos : text->find(rule.at);
+  if (at == std::string::npos) return row_error(Code::bad_value, "a text lacks the mark at which it is cut", file, place, rule.field);
+  std::string before = text->substr(0, at), after = text->substr(at + rule.at.size());
+  item.extra.emplace_back(rule.before, std::move(before));
+  item.extra.emplace_back(rule.after, std::move(after));
   return {};
 }
 
 Result<Item> finish_item(Item item, const ItemsSource& source, std::int64_t place, std::string_view file) {
   if (item.id.empty()) item.id = fmt::format("{}{}", source.id_prefix, place);
   ASSAY_OK(settle_gold(item, source, file, place));
+  ASSAY_OK(clean(item, source, file, place));
   return item;
 }
 
-// A CSV row as JSON under our names: fields name columns by number, "options" by "first-last".
-Result<Json> csv_object(const std::vector<std::string>& row, const ItemsSource& source,
-                        const std::string& subset, std::string_view file, std::int64_t place) {
-  Json object = Json::object();
-  for (const auto& [ours, theirs] : source.fields) {
-    if (theirs == "*") {
-      object[ours] = subset;
-      continue;
-    }
-    std::size_t first = 0, last = 0;
-    const char* end = theirs.data() + theirs.size();
-    const auto [stop, bad] = std::from_chars(theirs.data(), end, first);
-    last = first;
-    const bool range = bad == std::errc{} && stop != end && *stop == '-';
-    if (range) std::from_chars(stop + 1, end, last);
-    if (bad != std::errc{} || last < first || last >= row.size()) {
-      return row_error(Code::missing_field, "a column is missing", file, place, ours);
-    }
-    if (!range) {
-      object[ours] = row[first];
-      continue;
-    }
-    for (std::size_t i = first; i <= last; ++i) object[ours].push_back(row[i]);
+// "A,B,C,D": one option a column.
+Status options_of_columns(const Json& row, std::string_view columns, Item& item, std::string_view file, std::int64_t place) {
+  for (std::size_t begin = 0; begin <= columns.size();) {
+    const auto end = std::min(columns.find(',', begin), columns.size());
+    const auto name = columns.substr(begin, end - begin);
+    const Json* value = find_column(row, name);
+    const auto text = value == nullptr ? std::nullopt : as_text(*value);
+    if (!text) return row_error(Code::missing_field, "a field is missing", file, place, std::string(name));
+    item.options.push_back(*text);
+    begin = end + 1;
   }
-  return object;
+  if (item.options.size() <= kMaxOptions) return {};
+  return row_error(Code::bad_value, "the options are no array of 1 to 26 texts", file, place, "options");
 }
 
-ItemsSource identity_names(const ItemsSource& source) {
-  ItemsSource named = source;
-  for (auto& [ours, theirs] : named.fields) theirs = ours;
-  return named;
-}
-
-Status append_csv(const Member& member, const ItemsSource& source, const std::string& file,
-                  std::vector<Item>& items) {
-  std::string subset;
-  fits(member.name, source.member, &subset);
-  ASSAY_TRY(const auto rows, parse_csv(member.text, file));
-  const ItemsSource named = identity_names(source);
-  for (const auto& row : rows) {
-    const auto place = static_cast<std::int64_t>(items.size());
-    ASSAY_TRY(const Json object, csv_object(row, source, subset, file, place));
-    ASSAY_TRY(Item item, item_from_json(object, named, place, file));
-    items.push_back(std::move(item));
+Status set_column(const Json& row, const ItemsSource& source, const std::string& ours, const std::string& theirs, Item& item,
+                  std::string_view file, std::int64_t place) {
+  if (ours == "options" && theirs.find(',') != std::string::npos) return options_of_columns(row, theirs, item, file, place);
+  const Json* value = find_column(row, theirs);
+  if (value == nullptr) return row_error(Code::missing_field, "a field is missing", file, place, theirs);
+  if (ours == "gold" && source.gold == GoldKind::texts) return set_golds(*value, item, file, place);
+  if (ours == "gold" && (source.gold == GoldKind::label || source.gold == GoldKind::flags)) {
+    return place_gold(row, *value, source, item, file, place);
   }
-  return {};
-}
-
-Status append_json(const Member& member, const ItemsSource& source, const std::string& file,
-                   std::vector<Item>& items) {
-  RecordSplitter splitter([&](std::string_view record) -> Status {
-    const auto place = static_cast<std::int64_t>(items.size());
-    ASSAY_TRY(const Json row, parse_json(record, file));
-    ASSAY_TRY(Item item, item_from_json(row, source, place, file));
-    items.push_back(std::move(item));
-    return {};
-  });
-  ASSAY_OK(splitter.add(member.text));
-  ASSAY_OK(splitter.finish());
-  if (!splitter.unterminated()) return {};
-  return Error{.code = Code::truncated, .message = "the array of items does not end", .file = file};
-}
-
-// The digest of one plain text, or of the names and texts of a zip's members.
-std::string digest_members(const std::vector<Member>& members) {
-  if (members.size() == 1 && members[0].name.empty()) return sha256_hex(members[0].text);
-  Sha256 sha;
-  for (const auto& member : members) sha.add_field(member.name).add_field(member.text);
-  return sha.hex();
-}
-
-Result<std::vector<Member>> read_pinned(const std::string& path, const std::string& member,
-                                        const std::string& sha256) {
-  ASSAY_TRY(const std::string packed, find_packed(path));
-  ASSAY_TRY(auto members, read_members(packed, member, kMaxItemsBytes));
-  const std::string digest = digest_members(members);
-  if (digest == sha256) return members;
-  return Error{.code = Code::digest_changed,
-               .message = "the file is not the one that the suite's definition pins",
-               .file = packed,
-               .field = "sha256",
-               .expected = sha256,
-               .got = digest};
-}
-
-Status check_unique(const std::vector<Item>& items, std::string_view file) {
-  std::unordered_set<std::string_view> seen;
-  for (const auto& item : items) {
-    if (seen.insert(item.id).second) continue;
-    return Error{.code = Code::duplicate,
-                 .message = "two items have one id",
-                 .file = std::string(file),
-                 .field = "id",
-                 .got = item.id};
-  }
-  return {};
-}
-
-Status check_count(std::size_t got, std::int64_t expected, std::string_view file) {
-  if (static_cast<std::int64_t>(got) == expected) return {};
-  return Error{.code = Code::bad_value,
-               .message = "the number of items is not the one that the definition announces",
-               .file = std::string(file),
-               .field = "count",
-               .expected = fmt::format("{}", expected),
-               .got = fmt::format("{}", got)};
-}
-
-Result<std::vector<Item>> read_rows(const ItemsSource& source, const std::string& path) {
-  ASSAY_TRY(const auto members, read_pinned(path, source.member, source.sha256));
-  std::vector<Item> items;
-  for (const auto& member : members) {
-    ASSAY_OK(source.format == ItemFormat::csv ? append_csv(member, source, path, items)
-                                              : append_json(member, source, path, items));
-  }
-  ASSAY_OK(check_count(items.size(), source.count, path));
-  ASSAY_OK(check_unique(items, path));
-  return items;
+  return set_field(item, ours, *value, file, place);
 }
 
 }  // namespace
@@ -227,48 +261,8 @@ Result<Item> item_from_json(const Json& row, const ItemsSource& source, std::int
                             std::string_view file) {
   if (!row.is_object()) return row_error(Code::bad_value, "an object is expected", file, place, "");
   Item item;
-  for (const auto& [ours, theirs] : source.fields) {
-    const auto at = row.find(theirs);
-    if (at == row.end()) return row_error(Code::missing_field, "a field is missing", file, place, theirs);
-    ASSAY_OK(set_field(item, ours, *at, file, place));
-  }
+  for (const auto& [ours, theirs] : source.fields) ASSAY_OK(set_column(row, source, ours, theirs, item, file, place));
   return finish_item(std::move(item), source, place, file);
-}
-
-Result<std::vector<Item>> read_items(const ItemsSource& source, const std::string& folder) {
-  return read_rows(source, fmt::format("{}/{}", folder, source.file));
-}
-
-Result<std::vector<Item>> read_fewshot(const Definition& definition, const std::string& folder) {
-  const FewshotSource& shots = *definition.fewshot;
-  const std::string path = fmt::format("{}/{}", folder, shots.file);
-  ItemsSource source = definition.items;
-  source.id_prefix = "example-";
-  std::erase_if(source.fields, [](const auto& pair) { return pair.first == "id"; });
-  if (shots.key.empty()) {
-    source.member = shots.member;
-    source.sha256 = shots.sha256;
-    source.count = shots.count;
-    return read_rows(source, path);
-  }
-  std::erase_if(source.fields,
-                [](const auto& pair) { return pair.first == "subset"; });  // examples need none
-  ASSAY_TRY(const auto members, read_pinned(path, "", shots.sha256));
-  ASSAY_TRY(const Json document, parse_json(members.front().text, path));
-  const auto list = document.find(shots.key);
-  if (!document.is_object() || list == document.end() || !list->is_array()) {
-    return Error{.code = Code::missing_field,
-                 .message = "no such array of examples",
-                 .file = path,
-                 .field = shots.key};
-  }
-  std::vector<Item> items;
-  for (const auto& row : *list) {
-    ASSAY_TRY(Item item, item_from_json(row, source, static_cast<std::int64_t>(items.size()), path));
-    items.push_back(std::move(item));
-  }
-  ASSAY_OK(check_count(items.size(), shots.count, path));
-  return items;
 }
 
 }  // namespace assay

@@ -63,6 +63,8 @@ Status parse_drawn(const Json& object, ShotChoice& shots, std::string_view file)
   shots.n_drawn = static_cast<int>(n);
   shots.rule = draw == 1 ? DrawRule::seeded : DrawRule::python;
   ASSAY_TRY(shots.seed, parse_seed(fields));
+  ASSAY_TRY(const auto spare, fields.integer("spare", 0, 0, kMaxShots));
+  shots.n_spare = static_cast<int>(spare);
   return fields.finish();
 }
 

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "suites/input.h"
 
 namespace assay {
@@ -113,6 +115,26 @@ Result<std::vector<std::vector<std::string>>> parse_csv(std::string_view text, s
     return Error{.code = Code::truncated, .message = "a quoted cell does not end", .file = std::string(file)};
   }
   if (touched) rows.push_back(std::move(row));
+  return rows;
+}
+
+Result<std::vector<std::vector<std::string>>> parse_tsv(std::string_view text, std::string_view file) {
+  std::vector<std::vector<std::string>> rows;
+  std::size_t cells = 0;
+  while (!text.empty()) {
+    const auto end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.empty()) continue;
+    auto& row = rows.emplace_back();
+    for (std::size_t begin = 0; begin <= line.size(); ++cells) {
+      const auto tab = std::min(line.find('\t', begin), line.size());
+      row.emplace_back(line.substr(begin, tab - begin));
+      begin = tab + 1;
+    }
+    if (cells > kMaxCells) return Error{.code = Code::too_large, .message = "too many cells", .file = std::string(file)};
+  }
   return rows;
 }
 

@@ -36,6 +36,14 @@ Result<std::string> expand_options(const Scope& scope) {
   return lines;
 }
 
+// As str.strip of Python on ASCII blanks, which published templates use.
+std::string stripped(const std::string& text) {
+  constexpr std::string_view kBlanks = " \t\r\n\f\v";
+  const auto begin = text.find_first_not_of(kBlanks);
+  if (begin == std::string::npos) return {};
+  return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
+}
+
 // "abstract_algebra" as it is written in a sentence.
 std::string words_of(std::string name) {
   std::replace(name.begin(), name.end(), '_', ' ');
@@ -43,6 +51,11 @@ std::string words_of(std::string name) {
 }
 
 Result<std::string> value_of(std::string_view name, const Scope& scope) {
+  constexpr std::string_view kStrip = ":strip";
+  if (name.ends_with(kStrip)) {
+    ASSAY_TRY(const std::string whole, value_of(name.substr(0, name.size() - kStrip.size()), scope));
+    return stripped(whole);
+  }
   const bool has_option = scope.option >= 0 && scope.option < static_cast<int>(scope.item.options.size());
   if (name == "option" && has_option) return scope.item.options[static_cast<std::size_t>(scope.option)];
   if (name == "letter" && has_option) return std::string(1, static_cast<char>('A' + scope.place_of(scope.option)));

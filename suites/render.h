@@ -1,7 +1,7 @@
 // From an item and a protocol to the text that a model reads. Templates hold {name} for a field of the item,
 // {name|TAIL} for the field followed by TAIL where it is not empty and nothing where it is, {options} for the
 // option lines, {letter} and {option} in lines about one option (in an answer: those of the right one), {subset_words}
-// for the subset with blanks for underscores; {{ and }} are braces.
+// for the subset with blanks for underscores; {name:strip} is the value without blanks at its ends; {{ and }} are braces.
 #pragma once
 #include <functional>
 #include <optional>

@@ -85,13 +85,58 @@ void number_items(Suite& suite) {
   }
 }
 
+std::string whence(const ItemsSource& source) {
+  return source.from.empty() ? source.file : fmt::format("{} (from {})", source.file, source.from);
+}
+
+Result<const ItemsSource*> choose_source(const Definition& definition, const std::string& folder) {
+  std::vector<std::string> wanted;
+  for (const ItemsSource& source : definition.items) {
+    if (source_is_there(source, folder)) return &source;
+    wanted.push_back(whence(source));
+  }
+  return Error{.code = Code::not_found,
+               .message = "the data folder does not hold the items of this suite",
+               .file = fmt::format("{}/{}", folder, definition.items.front().file),
+               .field = definition.suite.name,
+               .expected = fmt::format("{}", fmt::join(wanted, ", or "))};
+}
+
 Status load_contents(Definition& definition, const std::string& folder) {
   Suite& suite = definition.suite;
-  ASSAY_TRY(suite.items, read_items(definition.items, folder));
+  SourceFacts facts, unused;
+  ASSAY_TRY(const ItemsSource* source, choose_source(definition, folder));
+  ASSAY_TRY(suite.items, read_items(*source, folder, facts));
+  suite.items_digest = facts.sha256;
+  suite.n_items = facts.count;
   suite.items_loaded = true;
   number_items(suite);
   if (definition.fewshot) {
-    ASSAY_TRY(suite.fewshot, read_fewshot(definition, folder));
+    ASSAY_TRY(suite.fewshot, read_items(*definition.fewshot, folder, unused));
+  }
+  for (const ItemsSource& split : definition.splits) {
+    if (!source_is_there(split, folder)) {
+      suite.missing.emplace_back(split.name, whence(split));
+      continue;
+    }
+    ASSAY_TRY(std::vector<Item> items, read_items(split, folder, unused));
+    suite.splits.emplace_back(split.name, std::move(items));
+  }
+  return {};
+}
+
+bool is_missing(const Suite& suite, const std::string& split) {
+  return std::ranges::any_of(suite.missing, [&](const auto& one) { return one.first == split; });
+}
+
+// Every split that a protocol shows examples of is one of the definition's.
+Status check_splits(const Definition& definition, std::string_view file) {
+  for (const auto& protocol : definition.suite.protocols) {
+    const std::string& split = protocol.shots.split;
+    const bool known = split.empty() || split == "items" || std::ranges::any_of(definition.splits, [&](const auto& s) { return s.name == split; });
+    if (known) continue;
+    return Error{.code = Code::not_found, .message = "a protocol shows examples of a split that the suite does not have",
+                 .file = std::string(file), .field = protocol.name, .got = split};
   }
   return {};
 }
@@ -99,6 +144,7 @@ Status load_contents(Definition& definition, const std::string& folder) {
 Status check_shots(const Suite& suite, std::string_view file) {
   if (suite.items.empty()) return {};
   for (const auto& protocol : suite.protocols) {
+    if (is_missing(suite, protocol.shots.split)) continue;
     auto shown = shown_examples(suite, protocol, suite.items.front());
     if (shown.ok()) continue;
     Error error = std::move(shown).error();
@@ -108,19 +154,27 @@ Status check_shots(const Suite& suite, std::string_view file) {
   return {};
 }
 
+// What a protocol's `answer` and `example` speak of: an example that is shown, an item where none is; null: they are not here.
+const Item* solved_sample(const Suite& suite, const Protocol& protocol) {
+  if (protocol.shots.size() == 0) return &suite.items.front();
+  const auto shown = shown_examples(suite, protocol, suite.items.front());
+  return shown.ok() && !shown->empty() ? shown->front() : nullptr;
+}
+
 // Every template is filled in once with the first item, so that a wrong one is refused before a run.
 Status check_templates(const Suite& suite, std::string_view file) {
   if (suite.items.empty()) return {};
   const Item& sample = suite.items.front();
   for (const auto& p : suite.protocols) {
-    ASSAY_OK(check_template(p.preamble, sample, false, file));
-    ASSAY_OK(check_template(p.block, sample, p.partial, file));
-    ASSAY_OK(check_template(p.system, sample, false, file));
-    ASSAY_OK(check_template(p.gen_prefix, sample, false, file));
+    for (const std::string* text : {&p.preamble, &p.system, &p.gen_prefix}) ASSAY_OK(check_template(*text, sample, false, file));
     if (p.unconditional) ASSAY_OK(check_template(*p.unconditional, sample, false, file));
-    ASSAY_OK(check_template(p.answer, sample, true, file));
+    ASSAY_OK(check_template(p.block, sample, p.partial, file));
     ASSAY_OK(check_template(p.continuation, sample, true, file));
     ASSAY_OK(check_template(p.option_line, sample, true, file));
+    const Item* example = solved_sample(suite, p);
+    if (example == nullptr) continue;
+    ASSAY_OK(check_template(p.answer, *example, true, file));
+    ASSAY_OK(check_template(p.example, *example, true, file));
   }
   return {};
 }
@@ -165,14 +219,24 @@ const Item* Suite::find_item(std::string_view id) const {
   return at == items.end() ? nullptr : &*at;
 }
 
-Result<Suite> load_suite(const std::string& name, const std::string& data_dir) {
-  ASSAY_TRY(const std::string path, definition_path(name));
+Result<LoadedDefinition> load_definition(const std::string& name) {
+  ASSAY_TRY(std::string path, definition_path(name));
   ASSAY_TRY(const Json document, read_json_file(path));
   ASSAY_TRY(Definition definition, parse_definition(document, path));
-  const std::string own = fs::path(path).parent_path().string();
-  if (definition.items.origin == Origin::bundled) {
-    ASSAY_OK(load_contents(definition, own.empty() ? "." : own));
-  } else if (definition.items.origin == Origin::data && !data_dir.empty()) {
+  ASSAY_OK(check_splits(definition, path));
+  std::string folder = fs::path(path).parent_path().string();
+  if (folder.empty()) folder = ".";
+  return LoadedDefinition{.definition = std::move(definition), .path = std::move(path), .folder = std::move(folder)};
+}
+
+Result<Suite> load_suite(const std::string& name, const std::string& data_dir) {
+  ASSAY_TRY(LoadedDefinition loaded, load_definition(name));
+  Definition& definition = loaded.definition;
+  const std::string& path = loaded.path;
+  const Origin origin = definition.items.front().origin;
+  if (origin == Origin::bundled) {
+    ASSAY_OK(load_contents(definition, loaded.folder));
+  } else if (origin == Origin::data && !data_dir.empty()) {
     ASSAY_OK(load_contents(definition, data_dir));
   }
   Suite& suite = definition.suite;

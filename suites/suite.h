@@ -59,6 +59,9 @@ struct ShotChoice {
   int n_drawn = 0;           // else as many are drawn
   DrawRule rule = DrawRule::seeded;
   std::uint64_t seed = 0;
+  // As many more are drawn; those that ask what the item asks are dropped, then the last ones: what lm-evaluation-harness 0.4.13 does for
+  // tasks that name neither test_split nor fewshot_split (HellaSwag, WinoGrande: None == None in its fewshot_context).
+  int n_spare = 0;
   bool of_subset = false;  // indices and draws count among the examples of the item's own subset
 
   std::size_t size() const { return n_drawn > 0 ? static_cast<std::size_t>(n_drawn) : indices.size(); }
@@ -153,6 +156,7 @@ struct Suite {
   std::vector<Item> items;
   std::vector<Item> fewshot;
   std::vector<std::pair<std::string, std::vector<Item>>> splits;  // further sets of solved examples, by name
+  std::vector<std::pair<std::string, std::string>> missing;  // splits whose file is not there: name, which file and whence
   std::vector<Protocol> protocols;
 
   const Protocol* find_protocol(std::string_view protocol_name) const;
