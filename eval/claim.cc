@@ -9,30 +9,20 @@
 #include <set>
 
 #include "base/check.h"
+#include "eval/claim_fields.h"
 
 namespace assay {
 namespace {
 
-constexpr std::size_t kMaxClaims = 100'000;
-constexpr std::size_t kMaxText = 4000;
-constexpr std::int64_t kMaxItems = 1'000'000'000;
+using namespace claim_fields;
 
-bool has(const Json& object, const char* key) { return object.contains(key) && !object.at(key).is_null(); }
+constexpr std::size_t kMaxClaims = 100'000;
 
 bool contains_word(const std::string& text, std::initializer_list<const char*> words) {
   std::string lower = text;
   std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
   return std::any_of(words.begin(), words.end(),
                      [&](const char* w) { return lower.find(w) != std::string::npos; });
-}
-
-Error no_number(const std::string& file, const std::string& field, const Json& value) {
-  return Error{.code = Code::bad_value,
-               .message = "a claim needs a number",
-               .file = file,
-               .field = field,
-               .expected = "such as 76.4, \"76.4 %\", \"382/500\" or \"2.03M\"",
-               .got = dump_json(value).substr(0, 80)};
 }
 
 std::string trimmed(std::string text) {
@@ -66,31 +56,6 @@ bool parse_fraction(const std::string& text, Figure& out) {
   const double share = static_cast<double>(top->units) / static_cast<double>(bottom->units);
   out = {.text = text, .value = share, .low = share, .high = share, .right = top->units, .of = bottom->units};
   return true;
-}
-
-Result<std::string> optional_text(const Json& object, const char* key, const std::string& file) {
-  if (!has(object, key)) return std::string();
-  ASSAY_TRY(std::string text, json_string(object, key, file));
-  if (text.size() <= kMaxText) return text;
-  return Error{.code = Code::too_large,
-               .message = "a text of a claim is too long",
-               .file = file,
-               .field = key,
-               .expected = fmt::format("at most {} bytes", kMaxText),
-               .got = fmt::format("{}", text.size())};
-}
-
-Result<std::optional<std::int64_t>> optional_count(const Json& object, const char* key,
-                                                   const std::string& file) {
-  if (!has(object, key)) return std::optional<std::int64_t>();
-  ASSAY_TRY(const std::int64_t count, json_int(object, key, file));
-  if (count >= 1 && count <= kMaxItems) return std::optional<std::int64_t>(count);
-  return Error{.code = Code::bad_value,
-               .message = "a count of a claim is out of range",
-               .file = file,
-               .field = key,
-               .expected = fmt::format("1 to {}", kMaxItems),
-               .got = fmt::format("{}", count)};
 }
 
 Status read_texts(const Json& in, const std::string& file, Claim& claim) {
@@ -130,7 +95,6 @@ Status read_model(const Json& in, const std::string& file, Claim& claim) {
                  .expected = "a string",
                  .got = "nothing"};
   }
-  ASSAY_TRY(claim.samples, optional_count(in, "samples", file));
   return {};
 }
 
@@ -196,6 +160,7 @@ Result<Claim> parse_claim(const Json& in, const std::string& file) {
   ASSAY_OK(read_texts(in, file, claim));
   ASSAY_OK(read_model(in, file, claim));
   ASSAY_OK(read_figures(in, file, claim));
+  ASSAY_OK(read_claim_details(in, file, claim));
   ASSAY_TRY(claim.relation, read_relation(in, file, claim));
   claim.about_parameters =
       claim.metric.starts_with("param") || (claim.suite.empty() && contains_word(claim.text, {"parameter"}));

@@ -35,6 +35,14 @@ struct Claim {
   std::optional<double> scale;    // 100: percent, 1: fractions and natural units; none: not said (scale_of)
   bool about_parameters = false;  // counts of the model's numbers instead of a score
   std::optional<std::int64_t> n, samples;  // as claimed
+  std::optional<std::int64_t> samples_low, samples_high;  // the same, or the range where the source prints one ("4-64")
+  std::optional<double> margin;            // a difference that the claimant himself calls none, in the claim's scale
+  std::string margin_origin;               // "" where there is no margin
+  std::optional<double> scale_low, scale_high;            // ends of the metric's own scale, where the claim names them
+  std::string kind, dependence, protocol_printed, source_digest;  // of the ledger; "": not said
+  std::optional<Figure> reported;          // what somebody else prints for the same; with its samples and who it is
+  std::optional<std::int64_t> reported_samples_low, reported_samples_high;
+  std::string reported_by;
   std::string against;                     // another protocol of the suite, or another model
   std::string source, expected_verdict, definition_json;
 
@@ -49,6 +57,9 @@ double scale_of(const Claim& claim, bool is_share);
 // none, two claims of one id. `file` is only for errors.
 Result<std::vector<Claim>> parse_claims(const Json& document, const std::string& file);
 Result<std::vector<Claim>> read_claims(const std::string& path);
+
+// "value" beside "margin", "samples" as a number or "4-64", "scale_min" and "scale_max", and "reported": {value, samples, by} are read where
+// they are there.
 
 // "76.4", "76.4 %", "0.764", "382/500", "2.03M", 76.4 (a JSON number: its shortest digits are its precision).
 Result<Figure> parse_figure(const Json& value, const std::string& file, const std::string& field);
