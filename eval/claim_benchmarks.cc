@@ -1,14 +1,16 @@
 // What is known about a benchmark, and a figure of the ledger as `verify` takes it.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <charconv>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "base/check.h"
 #include "base/file.h"
-#include "eval/claim_ledger.h"
+#include "eval/claim_conflicts.h"
 #include "suites/locate.h"
 
 namespace assay {
@@ -57,6 +59,25 @@ std::string sentence(const LedgerClaim& c) {
   return fmt::format("{}: {}, {}{}: {}", c.claimant, c.model, c.benchmark, how.empty() ? "" : " (" + how + ")", c.score);
 }
 
+std::string range_text(const LedgerClaim& c) { return fmt::format("{}-{}", *c.samples_low, *c.samples_high); }
+
+// Who else measured it himself; of several the one that is furthest off.
+const LedgerClaim* other_measurement(const Ledger& ledger, const LedgerClaim& entry) {
+  const LedgerClaim* best = nullptr;
+  if (!comparable(entry)) return best;
+  for (const LedgerClaim& c : ledger.claims) {
+    if (c.model != entry.model || c.benchmark != entry.benchmark || c.claimant == entry.claimant) continue;
+    if (c.dependence != Dependence::independent || !comparable(c) || !(c.samples_low || entry.samples_low)) continue;
+    const ProtocolDifference difference = protocol_difference(entry, c);
+    // Numbers of answers are what the test takes into account, and a harness of one's own is what makes it a second measurement.
+    const bool same = std::all_of(difference.differs.begin(), difference.differs.end(),
+                                  [](const std::string& field) { return field == "samples" || field == "harness" || field == "kind"; });
+    if (!same) continue;
+    if (best == nullptr || std::fabs(c.value - entry.value) > std::fabs(best->value - entry.value)) best = &c;
+  }
+  return best;
+}
+
 }  // namespace
 
 std::string squashed(std::string_view name) {
@@ -90,7 +111,7 @@ const Benchmark* find_benchmark(std::span<const Benchmark> known, std::string_vi
   return nullptr;
 }
 
-Result<Claim> as_claim(const LedgerClaim& entry, std::span<const Benchmark> known) {
+Result<Claim> as_claim(const Ledger& ledger, const LedgerClaim& entry, std::span<const Benchmark> known) {
   const Benchmark* benchmark = find_benchmark(known, entry.benchmark);
   Json out = {{"id", entry.id}, {"text", sentence(entry)}, {"claimant", entry.claimant}, {"model", entry.model}};
   out["suite"] = benchmark != nullptr && !benchmark->suite.empty() ? benchmark->suite : entry.benchmark;
@@ -98,9 +119,13 @@ Result<Claim> as_claim(const LedgerClaim& entry, std::span<const Benchmark> know
   out["scale"] = entry.unit == "points" ? 100 : 1;
   out["unit"] = entry.unit;
   if (entry.n) out["n"] = *entry.n;
-  if (entry.samples_low) out["samples"] = fmt::format("{}-{}", *entry.samples_low, *entry.samples_high);
+  if (entry.samples_low) out["samples"] = range_text(entry);
   if (entry.note.find("gap <=0.3 treated as equal") != std::string::npos && entry.unit == "points")
     out["margin"] = 0.3, out["margin_origin"] = "the claimant's own: a gap of at most 0.3 is the same level";
+  if (const LedgerClaim* other = other_measurement(ledger, entry)) {
+    out["reported"] = {{"value", other->score}, {"by", other->claimant + " (" + other->id + ")"}};
+    if (other->samples_low) out["reported"]["samples"] = range_text(*other);
+  }
   out["kind"] = name_of(entry.kind);
   out["dependence"] = name_of(entry.dependence);
   out["protocol_printed"] = fmt::format("{}; {}; {}; {}", entry.metric, entry.shots, entry.table, entry.note);

@@ -167,7 +167,7 @@ struct Samples {
   bool open() const { return low < high; }
 };
 
-Samples samples_of(const LedgerClaim& claim) {
+Samples samples_of(const SampledFigure& claim) {
   if (!claim.samples_low) return {};
   return {static_cast<double>(*claim.samples_low), static_cast<double>(*claim.samples_high)};
 }
@@ -185,9 +185,13 @@ double z_of(double gap, std::int64_t items, double s, double t) {
 
 double p_of(double z) { return static_cast<double>(stats::normal_two_sided_p(z)); }
 
-std::string side_name(const LedgerClaim& claim) {
-  const std::string printed = printed_protocol(claim).samples;
-  return fmt::format("{} drew for each question ({})", claim.claimant, printed.empty() ? "not printed" : "printed: " + printed);
+std::string side_name(const SampledFigure& figure) {
+  return fmt::format("{} drew for each question ({})", figure.who, figure.printed.empty() ? "not printed" : "printed: " + figure.printed);
+}
+
+SampledFigure sampled_figure(const LedgerClaim& claim) {
+  return {.value = claim.value, .half_unit = half_unit(claim), .samples_low = claim.samples_low, .samples_high = claim.samples_high, .who = claim.claimant,
+          .printed = printed_protocol(claim).samples};
 }
 
 // Fewest answers on the open side that contradict while the other side's number stands.
@@ -211,8 +215,12 @@ bool comparable(const LedgerClaim& claim) {
 }
 
 SamplingTest sampling_test(const LedgerClaim& a, const LedgerClaim& b, std::int64_t items) {
+  return sampling_test(sampled_figure(a), sampled_figure(b), items);
+}
+
+SamplingTest sampling_test(const SampledFigure& a, const SampledFigure& b, std::int64_t items) {
   ASSAY_CHECK(items >= 1);
-  const double gap = std::max(0.0, std::fabs(a.value - b.value) - half_unit(a) - half_unit(b));
+  const double gap = std::max(0.0, std::fabs(a.value - b.value) - a.half_unit - b.half_unit);
   const Samples s = samples_of(a), t = samples_of(b);
   SamplingTest out;
   out.z_fewest = z_of(gap, items, s.low, t.low), out.z_most = z_of(gap, items, s.high, t.high);

@@ -39,6 +39,12 @@ struct SamplingTest {
   std::optional<std::int64_t> from_samples;  // as many on the side whose number is open contradict
   std::string hangs_on;             // "": nothing
 };
+struct SampledFigure {
+  double value = 0, half_unit = 0;  // points
+  std::optional<std::int64_t> samples_low, samples_high;
+  std::string who, printed;         // whose answers, and their number as printed; "": not printed
+};
+SamplingTest sampling_test(const SampledFigure& a, const SampledFigure& b, std::int64_t items);
 SamplingTest sampling_test(const LedgerClaim& a, const LedgerClaim& b, std::int64_t items);
 
 enum class Scope : std::uint8_t { claimants, own_files };  // several claimants; one claimant's several files

@@ -86,7 +86,9 @@ const Benchmark* find_benchmark(std::span<const Benchmark> known, std::string_vi
 std::string squashed(std::string_view name);  // lower-case letters and digits alone
 
 // A figure of the ledger as `verify` decides it: suite and scale by `known`, protocol and metric not named.
-Result<Claim> as_claim(const LedgerClaim& entry, std::span<const Benchmark> known);
+// `reported` becomes what another claimant measured himself for the same model and benchmark under a protocol that no printed field tells
+// apart, where one of the two says how many answers it drew.
+Result<Claim> as_claim(const Ledger& ledger, const LedgerClaim& entry, std::span<const Benchmark> known);
 Json ledger_claim_json(const LedgerClaim& entry);
 
 }  // namespace assay

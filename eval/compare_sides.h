@@ -39,5 +39,10 @@ Result<SideComparison> gate_sides(const Database& database, const std::string& b
 
 Json sides_json(const SideComparison& comparison);  // {"per_suite": [{suite, protocol, n, delta, p, flips, …}], "verdict"}
 std::string sides_text(const SideComparison& comparison);
+// One test case a suite: fail and worse are failures with the items that changed side, undecided is an error: it did not show what it had to.
+std::string sides_junit(const SideComparison& comparison);
+std::string sides_markdown(const SideComparison& comparison);
+// Writes what is asked for; an empty path asks for nothing.
+Status write_sides(const SideComparison& comparison, const std::string& junit_path, const std::string& markdown_path);
 
 }  // namespace assay

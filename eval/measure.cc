@@ -1,5 +1,7 @@
 #include "eval/measure.h"
 
+#include "base/check.h"
+
 namespace assay {
 
 Measurer::Measurer(Recorder& recorder, EngineOptions engine, RunOptions options, std::string data_dir)
@@ -14,6 +16,25 @@ Result<EvalModel*> Measurer::model(const std::string& model, const std::string& 
   return &models_.emplace(model, std::move(loaded)).first->second;
 }
 
+namespace {
+
+Result<std::optional<std::int64_t>> interrupted_run(const Database& database, const std::string& identity) {
+  ASSAY_TRY(Statement find, database.prepare("SELECT id FROM main.run WHERE identity = ?1 AND status <> 'complete' AND kind = 'run' ORDER BY id DESC"));
+  find.with(identity);
+  return database.find_integer(find);
+}
+
+}  // namespace
+
+Result<std::int64_t> Measurer::run_part(const std::string& model_path, const std::string& suite, const std::string& protocol, const std::string& name, std::int64_t limit) {
+  ASSAY_CHECK(limit >= 0);
+  const std::optional<std::int64_t> before = options_.limit;
+  if (limit > 0) options_.limit = limit;
+  auto out = run(model_path, suite, protocol, name);
+  options_.limit = before;
+  return out;
+}
+
 Result<std::int64_t> Measurer::run(const std::string& model_path, const std::string& suite_name, const std::string& protocol_name,
                                    const std::string& name) {
   if (!suites_.contains(suite_name)) {
@@ -26,7 +47,8 @@ Result<std::int64_t> Measurer::run(const std::string& model_path, const std::str
   const std::string identity = run_identity(*asked, suite, *protocol, choose_items(suite, options_));
   ASSAY_TRY(const std::optional<std::int64_t> there, recorder_.complete_run(identity));
   if (there) return *there;
-  ASSAY_TRY(const RunReport report, run_suite(recorder_, *asked, suite, *protocol, options_));
+  ASSAY_TRY(const std::optional<std::int64_t> begun, interrupted_run(recorder_.database(), identity));
+  ASSAY_TRY(const RunReport report, begun ? resume_run(recorder_, *asked, suite, *protocol, *begun, options_) : run_suite(recorder_, *asked, suite, *protocol, options_));
   if (report.status == "complete") return report.run_id;
   return Error{.code = Code::interrupted, .message = "stopped on request; what was measured is kept", .field = suite_name};
 }

@@ -1,4 +1,5 @@
-// Runs that somebody needs, measured once: models stay loaded, and a complete run of the same identity in the database is taken as it is.
+// Runs that somebody needs, measured once: models stay loaded, a complete run of the same identity in the database is taken as it is, and an
+// interrupted one goes on where it stopped.
 #pragma once
 #include <map>
 #include <string>
@@ -16,6 +17,8 @@ class Measurer {
 
   // A run of all items (or of options.limit) and its row. `name`: what the model is called in the database; "" takes its own.
   Result<std::int64_t> run(const std::string& model, const std::string& suite, const std::string& protocol, const std::string& name = "");
+  // A drawn part of `limit` items, 0: all of them.
+  Result<std::int64_t> run_part(const std::string& model, const std::string& suite, const std::string& protocol, const std::string& name, std::int64_t limit);
   Result<EvalModel*> model(const std::string& model, const std::string& name = "");
 
   // The same for verify_claims. Models are called as the claims call them: `names` maps MODEL to that name.

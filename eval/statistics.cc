@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <unordered_map>
 
 #include "base/stats/binomial.h"
 #include "base/stats/equivalence.h"
@@ -14,136 +14,24 @@
 #include "base/stats/possible.h"
 #include "base/stats/power.h"
 #include "base/stats/proportion.h"
+#include "eval/statistics_input.h"
 
 namespace assay {
 namespace {
 
-// The document with its file name, for typed access with one-sentence errors.
-struct Input {
-  const Json& json;
-  std::string_view file;
-  std::uint64_t seed;
-
-  bool has(std::string_view field) const { return json.is_object() && json.contains(std::string(field)); }
-  const Json& at(std::string_view field) const { return json.at(std::string(field)); }
-
-  Error bad(std::string_view field, std::string message, std::string expected, std::string got) const {
-    return Error{.code = Code::bad_value,
-                 .message = std::move(message),
-                 .file = std::string(file),
-                 .field = std::string(field),
-                 .expected = std::move(expected),
-                 .got = std::move(got)};
-  }
-};
-
-Result<std::int64_t> whole(const Input& in, std::string_view field, std::int64_t low, std::int64_t high) {
-  ASSAY_TRY(const std::int64_t value, json_int(in.json, field, in.file));
-  if (value >= low && value <= high) return value;
-  return in.bad(field, "a count is out of range", fmt::format("{} to {}", low, high),
-                fmt::format("{}", value));
-}
-
-Result<double> real(const Input& in, std::string_view field, double low, double high) {
-  ASSAY_TRY(const double value, json_number(in.json, field, in.file));
-  if (value >= low && value <= high) return value;
-  return in.bad(field, "a number is out of range", fmt::format("{} to {}", low, high),
-                fmt::format("{}", value));
-}
-
-// A probability strictly between 0 and 1: levels, alpha, power.
-Result<double> open_share(const Input& in, std::string_view field) {
-  ASSAY_TRY(const double value, json_number(in.json, field, in.file));
-  if (value > 0 && value < 1) return value;
-  return in.bad(field, "a share is out of range", "more than 0 and less than 1", fmt::format("{}", value));
-}
-
-Result<double> level_of(const Input& in) {
-  if (!in.has("level")) return 0.95;
-  return open_share(in, "level");
-}
-
-Result<const Json*> list(const Input& in, std::string_view field) {
-  const bool there = in.has(field);
-  if (there && in.at(field).is_array() && !in.at(field).empty()) return &in.at(field);
-  return Error{.code = there ? Code::bad_value : Code::missing_field,
-               .message = there ? "a field is not a list with values" : "a field is missing",
-               .file = std::string(in.file),
-               .field = std::string(field),
-               .expected = "a list that is not empty",
-               .got = !there                    ? "nothing"
-                      : in.at(field).is_array() ? "an empty list"
-                                                : in.at(field).type_name()};
-}
-
-Result<std::vector<double>> numbers(const Input& in, std::string_view field, double low, double high) {
-  ASSAY_TRY(const Json* values, list(in, field));
-  std::vector<double> out;
-  out.reserve(values->size());
-  for (const Json& v : *values) {
-    const double number = v.is_number() ? v.get<double>() : std::nan("");
-    if (!(number >= low && number <= high)) {
-      return in.bad(fmt::format("{}[{}]", field, out.size()), "a value of a list cannot be used",
-                    fmt::format("a number from {} to {}", low, high), dump_json(v).substr(0, 80));
-    }
-    out.push_back(number);
-  }
-  return out;
-}
-
-Result<std::vector<std::int64_t>> counts(const Input& in, std::string_view field, std::int64_t low) {
-  ASSAY_TRY(const Json* values, list(in, field));
-  std::vector<std::int64_t> out;
-  out.reserve(values->size());
-  for (const Json& v : *values) {
-    const bool small = v.is_number_integer() && v.get<double>() >= static_cast<double>(low) &&
-                       v.get<double>() <= static_cast<double>(stats::kMaxTrials);
-    if (!small) {
-      return in.bad(fmt::format("{}[{}]", field, out.size()), "a value of a list cannot be used",
-                    fmt::format("a whole number from {} to {}", low, stats::kMaxTrials),
-                    dump_json(v).substr(0, 80));
-    }
-    out.push_back(v.get<std::int64_t>());
-  }
-  return out;
-}
-
-// Names of clusters, strings or whole numbers, as numbers in order of first appearance; empty where the key
-// is absent.
-Result<std::vector<std::int64_t>> clusters(const Input& in, std::size_t length, bool needed) {
-  if (!needed && (!in.has("cluster") || in.at("cluster").is_null())) return std::vector<std::int64_t>{};
-  ASSAY_TRY(const Json* values, list(in, "cluster"));
-  if (values->size() != length) {
-    return in.bad("cluster", "two lists differ in length", fmt::format("{} values", length),
-                  fmt::format("{}", values->size()));
-  }
-  std::unordered_map<std::string, std::int64_t> known;
-  std::vector<std::int64_t> out;
-  for (const Json& v : *values) {
-    if (!v.is_string() && !v.is_number_integer()) {
-      return in.bad(fmt::format("cluster[{}]", out.size()), "a cluster cannot be used as a name",
-                    "a string or a whole number", dump_json(v).substr(0, 80));
-    }
-    out.push_back(known.try_emplace(dump_json(v), static_cast<std::int64_t>(known.size())).first->second);
-  }
-  return out;
-}
-
-Status same_length(const Input& in, std::size_t first, std::size_t second, std::string_view field) {
-  if (first == second) return {};
-  return in.bad(field, "two lists differ in length", fmt::format("{} values", first),
-                fmt::format("{}", second));
-}
+using namespace statistics;
 
 Result<Json> proportion(const Input& in) {
   ASSAY_TRY(const std::int64_t n, whole(in, "n", 1, stats::kMaxTrials));
   ASSAY_TRY(const std::int64_t k, whole(in, "k", 0, n));
   ASSAY_TRY(const double level, level_of(in));
   ASSAY_TRY(const std::string method, json_string(in.json, "method", in.file));
-  if (method != "clopper-pearson" && method != "wilson") {
-    return in.bad("method", "an interval of that name is not known", "clopper-pearson or wilson", method);
+  if (method != "clopper-pearson" && method != "wilson" && method != "agresti-coull") {
+    return in.bad("method", "an interval of that name is not known", "clopper-pearson, wilson or agresti-coull", method);
   }
-  const auto interval = method == "wilson" ? stats::wilson(k, n, level) : stats::clopper_pearson(k, n, level);
+  const auto interval = method == "wilson"          ? stats::wilson(k, n, level)
+                        : method == "agresti-coull" ? stats::agresti_coull(k, n, level)
+                                                    : stats::clopper_pearson(k, n, level);
   return Json{{"value", static_cast<double>(k) / static_cast<double>(n)},
               {"low", interval.low},
               {"high", interval.high}};
@@ -171,9 +59,6 @@ Result<Json> mcnemar(const Input& in) {
   ASSAY_TRY(const std::int64_t c, whole(in, "c", 0, stats::kMaxTrials / 2));
   return Json{{"p", stats::mcnemar_exact(b, c)}};
 }
-
-constexpr double kLargest = 1e150;  // squares and their sums stay finite
-constexpr const char* kOneValue = "a single value has no standard error";
 
 void put_error(Json& out, const std::optional<double>& se) {
   out["se"] = se ? finite_or_null(*se) : Json(nullptr);
@@ -282,13 +167,14 @@ Result<Json> possible(const Input& in) {
   const auto result = stats::possible_counts(*published, n * samples, scale);
   Json out = {{"possible", result.possible}, {"nearest", result.nearest}};
   if (result.possible) out["counts"] = {{"first", result.first}, {"last", result.last}};
+  out["by"] = Json::array();
+  const std::pair<const char*, stats::Rounding> rules[] = {
+      {"half-up", stats::Rounding::half_up}, {"half-even", stats::Rounding::half_even}, {"truncation", stats::Rounding::cut_off}};
+  for (const auto& [name, rule] : rules) {
+    if (!stats::counts_under(*published, n * samples, scale, rule).empty()) out["by"].push_back(name);
+  }
   return out;
 }
-
-struct Entry {
-  std::string_view name;
-  Result<Json> (*run)(const Input&);
-};
 
 constexpr Entry kTable[] = {
     {"proportion", proportion}, {"binomial", binomial}, {"mcnemar", mcnemar},  {"paired", paired},
@@ -300,11 +186,15 @@ constexpr Entry kTable[] = {
 std::vector<std::string_view> statistic_names() {
   std::vector<std::string_view> names;
   for (const Entry& entry : kTable) names.push_back(entry.name);
+  for (const Entry& entry : planning_statistics()) names.push_back(entry.name);
   return names;
 }
 
 Result<Json> run_statistic(std::string_view name, const Json& in, std::string_view file, std::uint64_t seed) {
   for (const Entry& entry : kTable) {
+    if (entry.name == name) return entry.run(Input{in, file, seed});
+  }
+  for (const Entry& entry : planning_statistics()) {
     if (entry.name == name) return entry.run(Input{in, file, seed});
   }
   return Error{.code = Code::usage,

@@ -87,15 +87,24 @@ Draft examine_parameters(const Case& one) {
 
 namespace {
 
-enum class Kind { equals, threshold, within, parameters, unmeasured };
+enum class Kind { equals, threshold, within, parameters, unmeasured, impossible, sampled, part, reported };
+
+bool is_part(const Measurement& m) { return m.of_items && *m.of_items > static_cast<std::int64_t>(m.items.size()); }
+
+Kind kind_of_figure(const Case& one) {
+  if (one.main->sampled()) return Kind::sampled;
+  return is_part(*one.main) ? Kind::part : Kind::equals;
+}
 
 Kind kind_of(const Case& one) {
   const Claim& c = one.claim;
   if (c.about_parameters) return Kind::parameters;
-  if (!one.main) return Kind::unmeasured;
+  if (!beyond_scale(one).empty()) return Kind::impossible;
+  if (!one.main && !no_count_prints(c).empty()) return Kind::impossible;
+  if (!one.main) return c.reported && c.relation == Relation::equals && (c.n || one.suite_items) ? Kind::reported : Kind::unmeasured;
   if (!c.against.empty() && !one.against) return Kind::unmeasured;
   if (c.relation == Relation::within) return one.against ? Kind::within : Kind::unmeasured;
-  return c.relation == Relation::at_least || one.against ? Kind::threshold : Kind::equals;
+  return c.relation == Relation::at_least || one.against ? Kind::threshold : kind_of_figure(one);
 }
 
 Draft unmeasured(const Case& one) {
@@ -108,13 +117,27 @@ Draft unmeasured(const Case& one) {
 void settle_unmeasured(const Case& one, Verdict& v) {
   v.outcome = Outcome::undecided;
   v.test = "none";
-  v.reason = fmt::format("nothing was measured for {} on {}{}", one.claim.model, one.claim.suite,
-                         one.claim.subset.empty() ? "" : "/" + one.claim.subset);
+  v.reason = fmt::format("nothing was measured for {} on {}{}{}", one.claim.model, one.claim.suite,
+                         one.claim.subset.empty() ? "" : "/" + one.claim.subset, one.missing.empty() ? "" : ": " + one.missing);
   v.next = "run the suite with this model, and with what the claim compares it to";
+}
+
+void settle_beyond(const Case& one, Verdict& v) {
+  v.outcome = Outcome::impossible;
+  const std::string beyond = beyond_scale(one);
+  v.test = beyond.empty() ? "count" : "scale";
+  v.reason = beyond.empty() ? no_count_prints(one.claim) : beyond;
+  v.next = "ask what the figure is of";
 }
 
 Draft examine(const Case& one) {
   switch (kind_of(one)) {
+    case Kind::sampled:
+      return examine_sampled(one);
+    case Kind::part:
+      return examine_part(one);
+    case Kind::reported:
+      return examine_reported(one);
     case Kind::equals:
       return examine_equals(one);
     case Kind::threshold:
@@ -123,6 +146,7 @@ Draft examine(const Case& one) {
       return examine_within(one);
     case Kind::parameters:
       return examine_parameters(one);
+    case Kind::impossible:
     case Kind::unmeasured:
       break;
   }
@@ -132,8 +156,12 @@ Draft examine(const Case& one) {
 void settle(const Case& one, Draft& draft) {
   const Kind kind = kind_of(one);
   if (kind == Kind::parameters) return;
+  if (kind == Kind::impossible) return settle_beyond(one, draft.verdict);
+  if (kind == Kind::reported) return settle_reported(one, draft);
   if (kind == Kind::unmeasured || draft.verdict.n == 0) return settle_unmeasured(one, draft.verdict);
   if (kind == Kind::equals) return settle_equals(one, draft);
+  if (kind == Kind::sampled) return settle_sampled(one, draft);
+  if (kind == Kind::part) return settle_part(one, draft);
   kind == Kind::within ? settle_within(one, draft) : settle_threshold(one, draft);
 }
 

@@ -16,6 +16,7 @@ struct MeasuredItem {
   double value = 0;              // 0 or 1 of a share; the item's score of a mean; bits of a ratio
   double weight = 1;             // bytes of a ratio
   std::optional<double> margin;  // distance of the decision, nats; none: not known
+  std::int64_t samples = 1;      // answers that were drawn; with more than one, value is the share of right ones
 };
 
 enum class Score : std::uint8_t {
@@ -29,6 +30,10 @@ struct Measurement {
   std::optional<std::int64_t> run_id;
   Score score = Score::share;
   std::vector<MeasuredItem> items;  // those that could be judged
+  std::optional<std::int64_t> of_items;  // a drawn part of a suite of so many; none: all of it was asked
+  std::optional<double> seconds_per_item, usd_per_item;  // as measured
+
+  bool sampled() const;  // several answers to every item
 };
 
 struct ParameterCounts {
@@ -42,6 +47,10 @@ struct Case {
   std::optional<Measurement> against;  // the other protocol or model of the claim
   std::vector<Measurement> others;     // the claimed model under other protocols of the suite
   ParameterCounts counts;              // of the claimed model
+  std::optional<double> scale_low, scale_high;  // ends of the suite's own scale, as it prints figures
+  std::string scale_source;                     // where they come from
+  std::optional<std::int64_t> suite_items;      // questions of the suite, where known
+  std::string missing;                          // why nothing was measured; "": no reason is known
 };
 
 enum class Outcome : std::uint8_t { reproduced, contradicted, undecided, protocol_mismatch, impossible };
@@ -68,6 +77,8 @@ struct Verdict {
   std::string speaks_of = "items";   // items population weights: what the outcome is about
   std::string reason;                // one sentence
   std::string hangs_on, next;        // the undocumented fact; what would decide it; empty: nothing
+  std::optional<std::int64_t> next_items, next_samples;  // the numbers in `next`
+  std::optional<double> next_seconds, next_usd;          // at the speed and price of what was measured
   std::optional<std::int64_t> run_id, against_run_id, holds_under_run_id;
   std::string holds_under;  // protocol-mismatch: the protocol that gives the figure
 };
@@ -81,7 +92,11 @@ struct Verdict {
 //  at_least  a test of the paired difference (or share) against the threshold: shown above, shown below, or undecided.
 //  within    two one-sided tests at 5 % for the population; the reason also says what holds on these very items.
 //  parameters: counts, compared with the printed digits.
-// impossible: no count of the claimed n prints as the figure.
+//  sampled: several answers to each question. The figure is held against the average with the sampling error of both sides on these very
+//            questions; where the claim's number of answers is not printed, or a range is, the verdict says on which number it hangs.
+//  part: only some items were drawn. The figure is refuted where such a draw is too unlikely (hypergeometric); a part never reproduces it.
+//  reported: nothing was measured, and somebody else prints a figure: only the sampling of both sides speaks, bounded (claim_conflicts.h).
+// impossible: no count of the claimed n prints as the figure, or it lies beyond the ends of its metric's scale.
 inline constexpr double kNearTie = 1e-4;    // nats; what two float32 engines may disagree about
 inline constexpr double kCoarseTie = 0.05;  // nats; what bfloat16 arithmetic may move
 inline constexpr double kAlpha = 0.05;

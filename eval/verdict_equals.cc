@@ -112,25 +112,22 @@ void measure_real(const Case& one, const Summary& ours, Draft& draft) {
 }
 
 // How many items would tell the figure from what was measured, in words; empty where no number does.
-std::string plan(const Verdict& v) {
+std::string plan(const Case& one, Verdict& v) {
   const double p0 = v.published / v.scale, p1 = *v.measured / v.scale;
   if (v.test == "normal") {
     const double se = v.population ? (v.population->high - v.population->low) / (2 * 1.959963984540054) : 0;
     const std::int64_t n =
         items_for_margin(se * std::sqrt(static_cast<double>(v.n)), v.published - *v.measured);
-    return n > 0 ? fmt::format("about {} items would decide it (one-sided 5 %, power 80 %)", n) : "";
+    if (n <= 0) return "";
+    price_next(*one.main, n, {}, v);
+    return fmt::format("about {} items would decide it (one-sided 5 %, power 80 %)", n);
   }
   if (!(p0 >= 0 && p0 <= 1) || p0 == p1) return "";
   const auto side = p1 > p0 ? stats::Alternative::greater : stats::Alternative::less;
   const auto n = stats::sample_size(p0, p1, kAlpha, 0.8, side);
-  return n.ok() ? fmt::format("{} items would decide it (exact, one-sided 5 %, power 80 %)", *n) : "";
-}
-
-std::string said(const Case& one, const Verdict& v) {
-  const std::string where =
-      one.claim.subset.empty() ? one.claim.suite : one.claim.suite + "/" + one.claim.subset;
-  return fmt::format("{} under {} gives {}{} on {} items of {}", one.main->model, one.main->protocol,
-                     shown(*v.measured), unit_of(v.scale), v.n, where);
+  if (!n.ok()) return "";
+  price_next(*one.main, *n, {}, v);
+  return fmt::format("{} items would decide it (exact, one-sided 5 %, power 80 %)", *n);
 }
 
 void settle_other_items(const Case& one, Draft& draft) {
@@ -144,7 +141,7 @@ void settle_other_items(const Case& one, Draft& draft) {
       against ? "do not agree" : "agree with each other and with much else", *v.p_adjusted);
   if (against) return;
   v.hangs_on = fmt::format("which {} items were asked: their ids are not published", *one.claim.n);
-  v.next = plan(v);
+  v.next = plan(one, v);
   if (v.next.empty()) v.next = "ask for the ids of the items, or for the figure on all of them";
 }
 
@@ -206,7 +203,7 @@ void settle_off(const Case& one, Draft& draft) {
           ? "the number format in which the claimant computed: coarse arithmetic can move that many close "
             "decisions"
           : fmt::format("whether the figure was taken on all {} items: the claim does not say how many", v.n);
-  v.next = plan(v);
+  v.next = plan(one, v);
 }
 
 }  // namespace
@@ -244,6 +241,12 @@ void settle_equals(const Case& one, Draft& draft) {
     return;
   }
   if (draft.holds_under != nullptr) return settle_mismatch(one, draft);
+  if (one.claim.margin && std::fabs(*v.measured - v.published) <= *one.claim.margin * (1 + kFloatNoise)) {
+    v.outcome = Outcome::reproduced;
+    v.margin = one.claim.margin, v.margin_origin = one.claim.margin_origin;
+    v.reason = fmt::format("on these very items {}, within {} of {} ({})", said(one, v), *v.margin, one.claim.published(), v.margin_origin);
+    return;
+  }
   settle_off(one, draft);
 }
 

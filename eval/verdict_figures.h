@@ -47,6 +47,9 @@ struct Draft {
   bool matches = false;     // equals: what was measured prints as the figure
   bool items_hold = false;  // threshold, within: the claim holds on these very items
   bool possible = true;     // equals: some count of the claimed n prints as the figure
+  double p_most = 1;        // sampled: p with the most answers that the claim's text allows; `verdict.p` is with the fewest
+  double p_margin = 1;      // sampled, with a margin: p of "the difference is no smaller than the margin"
+  std::optional<std::int64_t> from_samples;  // sampled: with so many answers of theirs the data contradict
 };
 
 Draft examine_equals(const Case& one);
@@ -56,6 +59,23 @@ Draft examine_parameters(const Case& one);
 void settle_equals(const Case& one, Draft& draft);
 void settle_threshold(const Case& one, Draft& draft);
 void settle_within(const Case& one, Draft& draft);
+
+Draft examine_sampled(const Case& one);
+void settle_sampled(const Case& one, Draft& draft);
+Draft examine_part(const Case& one);
+void settle_part(const Case& one, Draft& draft);
+Draft examine_reported(const Case& one);
+void settle_reported(const Case& one, Draft& draft);
+
+// Why the figure lies beyond its scale, or "".
+std::string beyond_scale(const Case& one);
+// Without a measurement: why no count of the claimed n prints as the figure, or "". Only for metrics that count right answers.
+std::string no_count_prints(const Claim& claim);
+
+std::string said(const Case& one, const Verdict& v);  // "MODEL under PROTOCOL gives 76.4 % on 500 items of SUITE"
+// The numbers behind `next`: so many more items or answers, at the measured speed and price. They are no part of the sentence, which is in
+// the canonical export.
+void price_next(const Measurement& measured, std::optional<std::int64_t> items, std::optional<std::int64_t> samples, Verdict& v);
 
 std::string unit_of(double scale);  // " %" or ""
 std::string shown(double value);    // four significant digits after rounding noise

@@ -1,10 +1,13 @@
 #include "eval/verify.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "base/check.h"
+#include "eval/claim_ledger.h"
 #include "suites/suite.h"
 
 namespace assay {
@@ -15,36 +18,9 @@ std::string mapped(const VerifyOptions& options, const std::string& model) {
   return it == options.models.end() ? model : it->second;
 }
 
-// Names under which a run of the claim's model may stand: the claim's, what it maps to, and the last part of that path.
-std::vector<std::string> names_of(const VerifyOptions& options, const std::string& model) {
-  std::string path = mapped(options, model);
-  while (path.size() > 1 && path.back() == '/') path.pop_back();
-  const std::size_t slash = path.rfind('/');
-  return {model, path, slash == std::string::npos ? path : path.substr(slash + 1)};
-}
-
-// The protocols of a suite, the main one first: from its definition, or from the database where it is not bundled.
-Result<std::vector<std::string>> protocols_of(const Database& database, const VerifyOptions& options,
-                                              const std::string& suite) {
-  std::vector<std::string> names;
-  const Result<Suite> loaded = load_suite(suite, options.data_dir);
-  if (loaded.ok()) {
-    names.push_back(loaded->main_protocol().name);
-    for (const Protocol& p : loaded->protocols) {
-      if (p.name != names.front()) names.push_back(p.name);
-    }
-    return names;
-  }
-  ASSAY_TRY(Statement rows, database.prepare("SELECT DISTINCT p.name FROM main.protocol p JOIN main.suite s "
-                                             "ON s.id = p.suite_id WHERE s.name = ?1 ORDER BY p.id"));
-  rows.with(suite);
-  for (;;) {
-    ASSAY_TRY(const bool more, rows.next());
-    if (!more) break;
-    names.push_back(rows.text(0));
-  }
-  if (names.empty()) return loaded.error();
-  return names;
+// A figure of the published record names a model that the user need not have; his own claims name one that he has.
+bool may_measure(const VerifyOptions& options, const Claim& claim, const std::string& model) {
+  return options.measure && (claim.kind.empty() || options.models.contains(model));
 }
 
 // Loads one side of a claim, measuring it first where it is missing and can be; no value: it cannot.
@@ -52,8 +28,11 @@ Result<std::optional<Measurement>> obtain(const Database& database, const Verify
                                           const Claim& claim, const std::string& model,
                                           const std::string& protocol) {
   ASSAY_TRY(auto run, find_run(database, names_of(options, model), claim.suite, protocol));
-  if (!run && options.measure) {
+  if (!run && may_measure(options, claim, model)) {
     ASSAY_TRY(run, options.measure(mapped(options, model), claim.suite, protocol));
+  }
+  if (!run && options.parts_too) {
+    ASSAY_TRY(run, find_part_run(database, names_of(options, model), claim.suite, protocol));
   }
   if (!run) return std::optional<Measurement>();
   ASSAY_TRY(Measurement measurement, load_measurement(database, *run, claim.metric));
@@ -84,8 +63,16 @@ Status add_other_protocols(const Database& database, const VerifyOptions& option
   return {};
 }
 
-Result<Case> build_case(const Database& database, const VerifyOptions& options, const Claim& claim) {
+void add_scale(std::span<const Benchmark> known, Case& one) {
+  const Benchmark* benchmark = find_benchmark(known, one.claim.suite);
+  if (benchmark == nullptr) return;
+  one.scale_low = benchmark->low, one.scale_high = benchmark->high, one.suite_items = benchmark->items;
+  if (benchmark->source.starts_with("scale: ")) one.scale_source = benchmark->source.substr(7);
+}
+
+Result<Case> build_case(const Database& database, const VerifyOptions& options, std::span<const Benchmark> known_suites, const Claim& claim) {
   Case one{.claim = claim};
+  if (!claim.about_parameters) add_scale(known_suites, one);
   if (claim.about_parameters) {
     if (options.count) {
       ASSAY_TRY(one.counts, options.count(mapped(options, claim.model)));
@@ -95,6 +82,10 @@ Result<Case> build_case(const Database& database, const VerifyOptions& options, 
     return one;
   }
   ASSAY_TRY(const auto protocols, protocols_of(database, options, claim.suite));
+  if (protocols.empty()) {
+    one.missing = "no suite of that name is defined here or in the database";
+    return one;
+  }
   const auto known = [&](const std::string& name) {
     return std::find(protocols.begin(), protocols.end(), name) != protocols.end();
   };
@@ -107,6 +98,7 @@ Result<Case> build_case(const Database& database, const VerifyOptions& options, 
   }
   const std::string protocol = claim.protocol.empty() ? protocols.front() : claim.protocol;
   ASSAY_TRY(one.main, obtain(database, options, claim, claim.model, protocol));
+  if (!one.main && !may_measure(options, claim, claim.model)) one.missing = fmt::format("no model is given for it (--model {}=MODEL)", claim.model);
   if (!claim.against.empty()) {
     const bool other_protocol = known(claim.against);
     ASSAY_TRY(one.against, obtain(database, options, claim, other_protocol ? claim.model : claim.against,
@@ -116,6 +108,9 @@ Result<Case> build_case(const Database& database, const VerifyOptions& options, 
   }
   return one;
 }
+
+// Metrics that are the mean over all answers; pass@k, maj@k and the like are not.
+bool averages(const std::string& metric) { return metric.empty() || metric == "accuracy" || metric == "pass@1" || metric.starts_with("avg@"); }
 
 VerdictRecord verdict_record(const Verdict& v, std::int64_t claim_id) {
   VerdictRecord row{.claim_id = claim_id,
@@ -138,6 +133,8 @@ VerdictRecord verdict_record(const Verdict& v, std::int64_t claim_id) {
   const auto some = [](const std::string& text) {
     return text.empty() ? std::nullopt : std::optional<std::string>(text);
   };
+  row.next_items = v.next_items, row.next_samples = v.next_samples;
+  row.next_seconds = v.next_seconds, row.next_usd = v.next_usd;
   row.margin_origin = some(v.margin_origin);
   row.hangs_on = some(v.hangs_on);
   row.next = some(v.next);
@@ -158,6 +155,51 @@ Status store(Recorder& recorder, const std::vector<Claim>& claims, const std::ve
 
 }  // namespace
 
+std::vector<std::string> names_of(const VerifyOptions& options, const std::string& model) {
+  std::string path = mapped(options, model);
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  const std::size_t slash = path.rfind('/');
+  return {model, path, slash == std::string::npos ? path : path.substr(slash + 1)};
+}
+
+Result<std::vector<std::string>> protocols_of(const Database& database, const VerifyOptions& options,
+                                              const std::string& suite) {
+  std::vector<std::string> names;
+  const Result<Suite> loaded = load_suite(suite, options.data_dir);
+  if (loaded.ok()) {
+    names.push_back(loaded->main_protocol().name);
+    for (const Protocol& p : loaded->protocols) {
+      if (p.name != names.front()) names.push_back(p.name);
+    }
+    return names;
+  }
+  ASSAY_TRY(Statement rows, database.prepare("SELECT DISTINCT p.name FROM main.protocol p JOIN main.suite s "
+                                             "ON s.id = p.suite_id WHERE s.name = ?1 ORDER BY p.id"));
+  rows.with(suite);
+  for (;;) {
+    ASSAY_TRY(const bool more, rows.next());
+    if (!more) break;
+    names.push_back(rows.text(0));
+  }
+  if (names.empty() && loaded.error().code != Code::not_found) return loaded.error();
+  return names;
+}
+
+Result<std::optional<std::int64_t>> find_part_run(const Database& database, const std::vector<std::string>& models,
+                                                  const std::string& suite, const std::string& protocol) {
+  for (const std::string& model : models) {
+    ASSAY_TRY(Statement find, database.prepare(R"sql(
+      SELECT r.id FROM main.run r JOIN main.model m ON m.id = r.model_id JOIN main.suite s ON s.id = r.suite_id
+      JOIN main.protocol p ON p.id = r.protocol_id
+      WHERE m.name = ?1 AND s.name = ?2 AND p.name = ?3 AND r.status = 'complete' AND r.limit_items IS NOT NULL
+      ORDER BY r.items_seen DESC, r.id DESC)sql"));
+    find.with(model, suite, protocol);
+    ASSAY_TRY(const auto id, database.find_integer(find));
+    if (id) return id;
+  }
+  return std::optional<std::int64_t>();
+}
+
 Result<std::optional<std::int64_t>> find_run(const Database& database, const std::vector<std::string>& models,
                                              const std::string& suite, const std::string& protocol) {
   for (const std::string& model : models) {
@@ -176,7 +218,7 @@ Result<std::optional<std::int64_t>> find_run(const Database& database, const std
 Result<Measurement> load_measurement(const Database& database, std::int64_t run_id,
                                      const std::string& metric) {
   ASSAY_TRY(Statement head, database.prepare(R"sql(
-    SELECT m.name, s.name, p.name, p.main_metric, p.definition_json FROM main.run r JOIN main.model m ON m.id = r.model_id
+    SELECT m.name, s.name, p.name, p.main_metric, p.definition_json, r.limit_items, s.n_items, r.wall_seconds, r.items_seen, r.cost_usd FROM main.run r JOIN main.model m ON m.id = r.model_id
     JOIN main.suite s ON s.id = r.suite_id JOIN main.protocol p ON p.id = r.protocol_id WHERE r.id = ?1)sql"));
   head.with(run_id);
   ASSAY_TRY(const bool there, head.next());
@@ -186,11 +228,18 @@ Result<Measurement> load_measurement(const Database& database, std::int64_t run_
                  .file = database.path(),
                  .got = std::to_string(run_id)};
   Measurement out{.model = head.text(0), .suite = head.text(1), .protocol = head.text(2), .run_id = run_id};
+  if (!head.is_null(5) && head.integer(6) > 0) out.of_items = head.integer(6);
+  if (!head.is_null(7) && head.real(7) > 0 && head.integer(8) > 0) {
+    out.seconds_per_item = head.real(7) / static_cast<double>(head.integer(8));
+    if (!head.is_null(9)) out.usd_per_item = head.real(9) / static_cast<double>(head.integer(8));
+  }
   ASSAY_TRY(const Json definition, parse_json(head.text(4), database.path()));
   const bool macro = definition.is_object() && definition.value("aggregation", "") == "macro";
   const bool bits = head.text(3) == "bits_per_byte", unanswered = metric == "no_answer";
   ASSAY_TRY(Statement rows, database.prepare(R"sql(
-    SELECT i.key, i.subset, x.correct, x.score, x.margin, c.logprob_nats, c.bytes, x.extracted FROM main.item_result x JOIN main.item i ON i.id = x.item_id
+    SELECT i.key, i.subset, x.correct, x.score, x.margin, c.logprob_nats, c.bytes, x.extracted,
+      (SELECT count(*) FROM main.sample y WHERE y.item_result_id = x.id AND y.correct IS NOT NULL),
+      (SELECT sum(y.correct) FROM main.sample y WHERE y.item_result_id = x.id AND y.correct IS NOT NULL) FROM main.item_result x JOIN main.item i ON i.id = x.item_id
     LEFT JOIN main.continuation c ON c.item_result_id = x.id AND c.option_index = 0 WHERE x.run_id = ?1 ORDER BY i.ordinal)sql"));
   rows.with(run_id);
   out.score = !bits ? Score::share : macro ? Score::mean : Score::ratio;
@@ -204,6 +253,10 @@ Result<Measurement> load_measurement(const Database& database, std::int64_t run_
       if (rows.is_null(5) || !(rows.real(6) > 0)) continue;
       item.value = -rows.real(5) / std::log(2.0);
       item.weight = rows.real(6);
+    } else if (!bits && averages(metric) && rows.integer(8) > 1) {
+      item.samples = rows.integer(8);
+      item.value = static_cast<double>(rows.integer(9)) / static_cast<double>(item.samples);
+      out.score = Score::mean;
     } else if (!bits && !rows.is_null(2)) {
       item.value = static_cast<double>(rows.integer(2));
     } else if (!rows.is_null(3)) {
@@ -219,9 +272,10 @@ Result<Measurement> load_measurement(const Database& database, std::int64_t run_
 
 Result<std::vector<Verdict>> verify_claims(Recorder& recorder, const std::vector<Claim>& claims,
                                            const VerifyOptions& options) {
+  ASSAY_TRY(const std::vector<Benchmark> known, known_benchmarks());
   std::vector<Case> cases;
   for (const Claim& claim : claims) {
-    ASSAY_TRY(Case one, build_case(recorder.database(), options, claim));
+    ASSAY_TRY(Case one, build_case(recorder.database(), options, known, claim));
     cases.push_back(std::move(one));
   }
   std::vector<Verdict> verdicts = decide(cases);

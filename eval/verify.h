@@ -24,15 +24,29 @@ struct VerifyOptions {
   std::string data_dir;                       // items of suites that are others' work
   Measure measure;                            // empty: only runs that are in the database count
   CountParameters count;                      // empty: only counts that are in the database
+  bool parts_too = false;                     // where no run of all items is there, one of a drawn part of them counts
 };
 
-// Each argument is a file of claims, the id of a claim in the bundled ledger or in the database, or "demo": all of the bundled ledger.
+// Each argument is a file of claims, the id of a claim in the bundled or the published ledger or in the database, or "demo": all of the
+// bundled ledger.
 // `database` may be null. Two claims of one id and an id that nobody knows are refused.
 Result<std::vector<Claim>> gather_claims(const std::vector<std::string>& arguments, const Database* database);
+
+// Everything that the bundled ledger, the published record and the database claim about a model; quoted figures are left out: they say
+// nothing that their originals do not say. Nothing claimed: not_found. `about` may be "NAME" or "NAME=MODEL".
+Result<std::vector<Claim>> claims_about(const std::string& name, const Database* database);
+
+// The protocols of a suite, the main one first: from its definition, or from the database where it is not bundled. Empty: neither knows it.
+Result<std::vector<std::string>> protocols_of(const Database& database, const VerifyOptions& options, const std::string& suite);
+// Names under which a run of the claim's model may stand: the claim's, what it maps to, and the last part of that path.
+std::vector<std::string> names_of(const VerifyOptions& options, const std::string& model);
 
 // The newest complete run over all items of the suite, "" as protocol: the suite's main one. No value: there is none.
 Result<std::optional<std::int64_t>> find_run(const Database& database, const std::vector<std::string>& models,
                                              const std::string& suite, const std::string& protocol);
+// Likewise of a drawn part of the items; of several the largest.
+Result<std::optional<std::int64_t>> find_part_run(const Database& database, const std::vector<std::string>& models,
+                                                  const std::string& suite, const std::string& protocol);
 // The items of a run in the claim's metric (empty: the protocol's main one).
 Result<Measurement> load_measurement(const Database& database, std::int64_t run_id,
                                      const std::string& metric);
@@ -47,6 +61,7 @@ std::string verdicts_text(const std::vector<Claim>& claims, const std::vector<Ve
 // 1 if one is contradicted or impossible, else 4 if one is undecided or a protocol-mismatch, else 0.
 int exit_code_of(const std::vector<Verdict>& verdicts);
 
+std::string duration_text(double seconds);  // "40 s", "12 min", "3.5 h"
 Json claims_json(const std::vector<Claim>& claims);
 
 }  // namespace assay

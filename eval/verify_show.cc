@@ -1,10 +1,12 @@
 // What `verify` and `claim list` read and print.
 #include <fmt/format.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "base/file.h"
+#include "eval/claim_ledger.h"
 #include "eval/verify.h"
 #include "suites/locate.h"
 
@@ -29,11 +31,27 @@ const Claim* with_id(const std::vector<Claim>& claims, const std::string& id) {
   return nullptr;
 }
 
+// Ids of the published record look like C00462; nothing else is looked up there.
+bool may_be_published(const std::string& id) { return id.size() == 6 && id.front() == 'C' && id.find_first_not_of("0123456789", 1) == std::string::npos; }
+
+Result<std::vector<Claim>> published_claim(const std::string& id) {
+  ASSAY_TRY(const Ledger ledger, published_ledger());
+  const LedgerClaim* entry = ledger.find(id);
+  if (entry == nullptr) return std::vector<Claim>{};
+  ASSAY_TRY(const std::vector<Benchmark> known, known_benchmarks());
+  ASSAY_TRY(Claim claim, as_claim(ledger, *entry, known));
+  return std::vector<Claim>{std::move(claim)};
+}
+
 Result<std::vector<Claim>> claims_of(const std::string& argument, const Database* database) {
   if (argument.find('/') != std::string::npos || argument.ends_with(".json")) return read_claims(argument);
   ASSAY_TRY(std::vector<Claim> known, bundled_claims());
   if (argument == "demo") return known;
   if (const Claim* claim = with_id(known, argument)) return std::vector<Claim>{*claim};
+  if (may_be_published(argument)) {
+    ASSAY_TRY(std::vector<Claim> published, published_claim(argument));
+    if (!published.empty()) return published;
+  }
   if (database != nullptr) {
     ASSAY_TRY(known, load_claims(*database));
     if (const Claim* claim = with_id(known, argument)) return std::vector<Claim>{*claim};
@@ -47,7 +65,17 @@ Result<std::vector<Claim>> claims_of(const std::string& argument, const Database
 
 std::string cell(const std::optional<double>& value) { return value ? fmt::format("{:.4g}", *value) : "-"; }
 
+std::string cost_words(const Verdict& v) {
+  std::string out;
+  if (v.next_seconds) out = fmt::format("; about {} at the speed measured here", duration_text(*v.next_seconds));
+  return v.next_usd ? fmt::format("{}, {:.2g} USD", out, *v.next_usd) : out;
+}
+
 }  // namespace
+
+std::string duration_text(double seconds) {
+  return seconds < 120 ? fmt::format("{:.0f} s", std::ceil(seconds)) : seconds < 7200 ? fmt::format("{:.0f} min", seconds / 60) : fmt::format("{:.1f} h", seconds / 3600);
+}
 
 Result<std::vector<Claim>> gather_claims(const std::vector<std::string>& arguments,
                                          const Database* database) {
@@ -66,6 +94,27 @@ Result<std::vector<Claim>> gather_claims(const std::vector<std::string>& argumen
     }
   }
   return all;
+}
+
+Result<std::vector<Claim>> claims_about(const std::string& name, const Database* database) {
+  ASSAY_TRY(std::vector<Claim> all, bundled_claims());
+  if (database != nullptr) {
+    ASSAY_TRY(const std::vector<Claim> stored, load_claims(*database));
+    all.insert(all.end(), stored.begin(), stored.end());
+  }
+  ASSAY_TRY(const Ledger ledger, published_ledger());
+  ASSAY_TRY(const std::vector<Benchmark> known, known_benchmarks());
+  for (const LedgerClaim& entry : ledger.claims) {
+    if (squashed(entry.model) != squashed(name) || entry.dependence == Dependence::quoted) continue;
+    ASSAY_TRY(all.emplace_back(), as_claim(ledger, entry, known));
+  }
+  std::vector<Claim> out;
+  std::set<std::string> ids;
+  for (Claim& claim : all) {
+    if (squashed(claim.model) == squashed(name) && ids.insert(claim.id).second) out.push_back(std::move(claim));
+  }
+  if (!out.empty()) return out;
+  return Error{.code = Code::not_found, .message = "nothing is claimed about a model of that name; `assay claim list --model` shows names", .field = "--about", .got = name};
 }
 
 Json verdicts_json(const std::vector<Claim>& claims, const std::vector<Verdict>& verdicts) {
@@ -90,6 +139,10 @@ Json verdicts_json(const std::vector<Claim>& claims, const std::vector<Verdict>&
     row["reason"] = v.reason;
     row["hangs_on"] = some(v.hangs_on);
     row["next"] = some(v.next);
+    row["next_items"] = v.next_items ? Json(*v.next_items) : Json(nullptr);
+    row["next_samples"] = v.next_samples ? Json(*v.next_samples) : Json(nullptr);
+    row["next_seconds"] = maybe(v.next_seconds);
+    row["next_usd"] = maybe(v.next_usd);
     row["holds_under"] = some(v.holds_under);
     row["expected_verdict"] = some(claims[i].expected_verdict);
     out.push_back(std::move(row));
@@ -106,7 +159,7 @@ std::string verdicts_text(const std::vector<Claim>& claims, const std::vector<Ve
                        claims[i].figure().text, cell(v.measured), v.n,
                        v.p_adjusted ? fmt::format("{:.2g}", *v.p_adjusted) : "-", v.reason);
     if (!v.hangs_on.empty()) out += fmt::format("    hangs on: {}\n", v.hangs_on);
-    if (!v.next.empty()) out += fmt::format("    next: {}\n", v.next);
+    if (!v.next.empty()) out += fmt::format("    next: {}{}\n", v.next, cost_words(v));
   }
   if (!out.empty()) out.pop_back();
   return out;
@@ -127,6 +180,9 @@ Json claims_json(const std::vector<Claim>& claims) {
                    {"n", c.n ? Json(*c.n) : Json(nullptr)},
                    {"samples", c.samples ? Json(*c.samples) : Json(nullptr)},
                    {"against", some(c.against)},
+                   {"claimant", some(c.claimant)},
+                   {"dependence", some(c.dependence)},
+                   {"digest", some(c.source_digest)},
                    {"source", some(c.source)}});
   }
   return out;

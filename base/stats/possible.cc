@@ -72,6 +72,25 @@ Result<Published> parse_published(std::string_view text) {
   return out;
 }
 
+RoundingInterval rounding_interval(const Published& published) {
+  const double value = published.value(), step = published.step();
+  return {.rounded_low = value - step / 2, .rounded_high = value + step / 2, .cut_low = value, .cut_high = value + step};
+}
+
+CountRange counts_under(const Published& published, std::int64_t total, std::int64_t scale, Rounding rule) {
+  ASSAY_CHECK(total >= 1 && total <= kMaxTotal && scale >= 1 && scale <= kMaxScale);
+  const Wide s = scale * power_of_ten(published.digits), n = total, units = published.units;
+  // Half to even takes both halves where the last digit is even, none where it is odd; half up takes the lower one.
+  const bool even = units % 2 == 0;
+  const Wide low = rule == Rounding::cut_off ? 2 * units : 2 * units - 1;
+  const Wide high = rule == Rounding::cut_off ? 2 * units + 2 : 2 * units + 1;
+  const bool with_low = rule != Rounding::half_even || even, with_high = rule == Rounding::half_even && even;
+  const Wide first = with_low ? ceil_divide(low * n, 2 * s) : floor_divide(low * n, 2 * s) + 1;
+  const Wide last = with_high ? floor_divide(high * n, 2 * s) : ceil_divide(high * n, 2 * s) - 1;
+  if (std::max<Wide>(first, 0) > std::min<Wide>(last, n)) return {};
+  return {static_cast<std::int64_t>(std::max<Wide>(first, 0)), static_cast<std::int64_t>(std::min<Wide>(last, n))};
+}
+
 Possible possible_counts(const Published& published, std::int64_t total, std::int64_t scale) {
   ASSAY_CHECK(total >= 1 && total <= kMaxTotal);
   ASSAY_CHECK(scale >= 1 && scale <= kMaxScale);

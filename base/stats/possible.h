@@ -23,6 +23,22 @@ inline constexpr std::int64_t kMaxScale = 1'000'000;
 // Digits with at most one point and at least one digit; no sign, no exponent, no percent sign.
 Result<Published> parse_published(std::string_view text);
 
+// The numbers that print as the figure: from low on, below high; `low` itself rounds half up and half to even where its last digit is
+// even. Cut off: from the figure to one unit above.
+struct RoundingInterval {
+  double rounded_low = 0, rounded_high = 0;  // half a unit to each side
+  double cut_low = 0, cut_high = 0;
+};
+RoundingInterval rounding_interval(const Published& published);
+
+enum class Rounding { half_up, half_even, cut_off };
+// As possible_counts, under one rule alone: the first and last count, or no value.
+struct CountRange {
+  std::int64_t first = 0, last = -1;
+  bool empty() const { return first > last; }
+};
+CountRange counts_under(const Published& published, std::int64_t total, std::int64_t scale, Rounding rule);
+
 struct Possible {
   bool possible = false;
   std::vector<std::int64_t>

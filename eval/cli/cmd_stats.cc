@@ -17,7 +17,7 @@ constexpr const char* kExamples =
     "> in.json;"
     " assay stats power --in in.json\n"
     "Names and keys (the result is always JSON):\n"
-    "  proportion  k n level=0.95 method(clopper-pearson wilson)      -> value low high\n"
+    "  proportion  k n level=0.95 method(clopper-pearson wilson agresti-coull) -> value low high\n"
     "  binomial    k n p0 alternative(two-sided less greater), exact   -> p\n"
     "  mcnemar     b c discordant counts, exact                        -> p\n"
     "  paired      a b cluster? level=0.95; delta is the mean of b - a -> delta se low high p_sign_flip "
@@ -27,7 +27,19 @@ constexpr const char* kExamples =
     "  holm, bh    p                                                   -> adjusted\n"
     "  power       p0 p1 alpha power alternative(less greater), exact  -> n\n"
     "  passk       n c k                                               -> value\n"
-    "  possible    published(a string) n samples=1 scale=100           -> possible nearest counts";
+    "  possible    published(a string) n samples=1 scale=100           -> possible nearest counts by\n"
+    "  rounding    published(a string)                                 -> value rounded truncated (low high each)\n"
+    "  newcombe    k1 n1 k2 n2 level=0.95, two groups                  -> delta low high\n"
+    "  newcombe-paired  both first second neither level=0.95           -> delta low high\n"
+    "  bootstrap   a b cluster? level=0.95 draws=10000, paired         -> delta se low high p\n"
+    "  equivalence a b cluster? margin alpha, two one-sided tests      -> delta se p_above p_below p equivalent test\n"
+    "  samples     n c, of each question                               -> mean se_fixed se_population sampling_variance "
+    "question_variance\n"
+    "  power-two   p1 p2 alpha power, two groups                       -> n in each\n"
+    "  power-paired     gain loss alpha power, McNemar exact           -> n power\n"
+    "  power-equivalence  margin sd delta=0 alpha power                -> n\n"
+    "  power-samples    items se sampling_variance=0.25                -> samples of each\n"
+    "  sequential  values(0 and 1) p0 alpha, stop at any time          -> looked right p decided low high";
 
 }  // namespace
 

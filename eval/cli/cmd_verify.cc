@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -9,14 +10,16 @@
 #include "eval/inspect.h"
 #include "eval/measure.h"
 #include "eval/verify.h"
+#include "eval/verify_plan.h"
 #include "suites/locate.h"
 
 namespace assay::cli {
 namespace {
 
 struct VerifyArguments {
-  std::vector<std::string> claims, models;
-  std::string data_dir;
+  std::vector<std::string> claims, models, about;
+  std::string data_dir, budget;
+  bool plan = false;
 };
 
 Result<std::map<std::string, std::string>> model_map(const std::vector<std::string>& pairs) {
@@ -56,15 +59,46 @@ Result<ParameterCounts> count_parameters(const std::string& model) {
   return ParameterCounts{number("params_stored"), number("params_total"), number("params_active")};
 }
 
+Result<std::vector<Claim>> claims_of(const VerifyArguments& arguments, const Database* database) {
+  ASSAY_TRY(std::vector<Claim> claims, gather_claims(arguments.claims, database));
+  for (const std::string& name : arguments.about) {
+    ASSAY_TRY(const std::vector<Claim> more, claims_about(name, database));
+    for (const Claim& claim : more) {
+      const bool known = std::any_of(claims.begin(), claims.end(), [&](const Claim& c) { return c.id == claim.id; });
+      if (!known) claims.push_back(claim);
+    }
+  }
+  return claims;
+}
+
+// Nothing is measured and nothing is written: a database that is not there stays away.
+Result<int> show_plan(const Globals& globals, const VerifyArguments& arguments, VerifyOptions& options, std::optional<double> budget) {
+  std::error_code ignored;
+  const bool there = std::filesystem::exists(globals.db, ignored);
+  ASSAY_TRY(const Database database, there ? Database::open_read_only(globals.db) : Database::create(":memory:"));
+  ASSAY_TRY(const std::vector<Claim> claims, claims_of(arguments, &database));
+  ASSAY_OK(add_bundled_models(claims, options.models));
+  ASSAY_TRY(const VerifyPlan plan, plan_verification(database, claims, options, budget));
+  print_result(globals, plan_json(plan), plan_text(plan));
+  return kFine;
+}
+
 Result<int> run_verify(const Globals& globals, const VerifyArguments& arguments) {
   VerifyOptions options{.data_dir = arguments.data_dir, .count = count_parameters};
   ASSAY_TRY(options.models, model_map(arguments.models));
+  if (arguments.claims.empty() && arguments.about.empty())
+    return Error{.code = Code::usage, .message = "verify needs claims: ids, files, demo, or --about MODEL"};
+  std::optional<double> budget;
+  if (!arguments.budget.empty()) {
+    ASSAY_TRY(budget, parse_duration(arguments.budget));
+  }
   // Files of claims are refused before a database is made.
   for (const std::string& argument : arguments.claims) {
     if (argument.ends_with(".json")) ASSAY_OK(read_claims(argument));
   }
+  if (arguments.plan) return show_plan(globals, arguments, options, budget);
   ASSAY_TRY(Database database, Database::create(globals.db));
-  ASSAY_TRY(const std::vector<Claim> claims, gather_claims(arguments.claims, &database));
+  ASSAY_TRY(const std::vector<Claim> claims, claims_of(arguments, &database));
   ASSAY_OK(add_bundled_models(claims, options.models));
   ASSAY_TRY(Recorder recorder, Recorder::open(database));
   ASSAY_TRY(const EngineOptions engine, engine_options(globals));
@@ -74,8 +108,19 @@ Result<int> run_verify(const Globals& globals, const VerifyArguments& arguments)
   Measurer measurer(recorder, engine, run_options, arguments.data_dir);
   std::map<std::string, std::string> names;  // MODEL -> what the claims call it
   for (const auto& [name, model] : options.models) names[model] = name;
-  options.measure = measurer.as_measure(std::move(names));
+  std::optional<VerifyPlan> plan;
+  if (budget) {
+    options.parts_too = true;
+    const auto name_of_model = [&](const std::string& model) { return names.contains(model) ? names.at(model) : std::string(); };
+    const MeasurePart part = [&](const std::string& model, const std::string& suite, const std::string& protocol, std::int64_t limit) {
+      return measurer.run_part(model, suite, protocol, name_of_model(model), limit);
+    };
+    ASSAY_TRY(plan, run_within_budget(database, claims, options, *budget, part));
+  } else {
+    options.measure = measurer.as_measure(std::move(names));
+  }
   ASSAY_TRY(const std::vector<Verdict> verdicts, verify_claims(recorder, claims, options));
+  if (plan) fmt::print(stderr, "{}\n", plan_text(*plan));
   print_result(globals, verdicts_json(claims, verdicts), verdicts_text(claims, verdicts));
   return exit_code_of(verdicts);
 }
@@ -89,9 +134,15 @@ void add_verify(Cli& cli) {
       "assay verify demo                       # the bundled ledger; what is missing is measured\n"
       "assay verify demo-mc demo-steps\n"
       "assay verify my-claims.json --model DeepSeek-V3=/models/v3\n"
+      "assay verify C00462                      # a figure of the published record, see `assay claim list`\n"
+      "assay verify --about DeepSeek-R1 --model DeepSeek-R1=/models/r1 --budget 20min\n"
+      "assay verify demo --budget 20min --plan  # only says what would be run and what would stay open\n"
       "Exit code 1: one is contradicted or impossible; 4: one is undecided or a protocol-mismatch; 0: all "
       "are reproduced");
-  app.add_option("claims", arguments->claims, "ids of claims, files of claims (.json), or demo")->required();
+  app.add_option("claims", arguments->claims, "ids of claims, files of claims (.json), or demo");
+  app.add_option("--about", arguments->about, "everything that is claimed about this model; may be repeated");
+  app.add_option("--budget", arguments->budget, "a time such as 20min: what decides most is run first, parts of suites where all of one does not fit");
+  app.add_flag("--plan", arguments->plan, "print the plan of runs and run nothing");
   app.add_option("--model", arguments->models,
                  "NAME=MODEL: what to run where a claim says NAME; may be repeated");
   app.add_option("--data", arguments->data_dir,
