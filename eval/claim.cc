@@ -283,8 +283,6 @@ ClaimRecord claim_record(const Claim& c) {
   row.against = some(c.against);
   row.source = some(c.source);
   row.expected_verdict = some(c.expected_verdict);
-  row.kind = some(c.kind), row.dependence = some(c.dependence);
-  row.protocol_printed = some(c.protocol_printed), row.source_digest = some(c.source_digest);
   row.value = c.figure().value;
   row.scale = scale_of(c, is_share);
   row.n = c.n;

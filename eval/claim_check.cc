@@ -154,7 +154,7 @@ void look(const SourceText& text, const LedgerClaim& claim, ClaimCheck& check) {
     check.state = CheckState::found;
     return quote(*cited, text, claim, check);
   }
-  const bool lines_count = cited != nullptr || (text.whole() && claim.source.line() > 0);
+  const bool lines_count = cited != nullptr || (!text.is_json() && text.whole() && claim.source.line() > 0);
   const SourceRow* row = naming_row(text.rows_with(claim.score), claim, text.is_json());
   if (row == nullptr) {
     check.state = CheckState::absent;

@@ -26,11 +26,7 @@ std::string details(const SidePair& s) {
   return out;
 }
 
-std::string flips(const SidePair& s) {
-  std::string out;
-  for (const std::string& key : s.runs.flips) out += (out.empty() ? "" : "\n") + key;
-  return out;
-}
+std::string flips(const SidePair& s) { return fmt::format("{}", fmt::join(s.runs.flips, "\n")); }
 
 // What fails a CI job; an undecided suite did not show what it was asked to.
 bool bad(const SidePair& s) { return s.verdict == "fail" || s.verdict == "worse"; }
@@ -40,7 +36,7 @@ std::string test_case(const SidePair& s) {
   std::string inside;
   if (bad(s)) inside = fmt::format("    <failure message=\"{}\">{}</failure>\n", escape_xml(details(s)), escape_xml(flips(s)));
   else if (s.verdict == "undecided") inside = fmt::format("    <error message=\"undecided: {}\"/>\n", escape_xml(details(s)));
-  return open + inside + fmt::format("    <system-out>{}</system-out>\n  </testcase>\n", escape_xml(s.verdict + ": " + details(s)));
+  return open + inside + fmt::format("    <system-out>{}</system-out>\n  </testcase>\n", escape_xml(fmt::format("{}: {}", s.verdict, details(s))));
 }
 
 }  // namespace
@@ -72,7 +68,7 @@ std::string sides_markdown(const SideComparison& comparison) {
   for (const SidePair& s : comparison.suites) {
     if (s.runs.flips.empty()) continue;
     out += fmt::format("\n{}, items that changed side:", escape_markdown(name_of(s)));
-    for (std::size_t i = 0; i < std::min(kShown, s.runs.flips.size()); ++i) out += " " + escape_markdown(s.runs.flips[i]);
+    for (std::size_t i = 0; i < std::min(kShown, s.runs.flips.size()); ++i) out += fmt::format(" {}", escape_markdown(s.runs.flips[i]));
     if (s.runs.flips.size() > kShown) out += fmt::format(" and {} more", s.runs.flips.size() - kShown);
     out += "\n";
   }

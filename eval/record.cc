@@ -221,9 +221,8 @@ Result<std::int64_t> Recorder::claim(const ClaimRecord& r) {
   ASSAY_OK(state_->run(
       "INSERT INTO claim (key, text, claimant, model_name, suite_name, protocol_name, metric, subset, "
       "relation, published,"
-      " value, scale, n, samples, against, source, expected_verdict, definition_json,"
-      " kind, dependence, protocol_printed, source_digest)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+      " value, scale, n, samples, against, source, expected_verdict, definition_json)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
       " ON CONFLICT (key) DO UPDATE SET text = excluded.text, claimant = excluded.claimant,"
       " model_name = excluded.model_name, suite_name = excluded.suite_name, protocol_name = "
       "excluded.protocol_name,"
@@ -231,11 +230,10 @@ Result<std::int64_t> Recorder::claim(const ClaimRecord& r) {
       "excluded.published,"
       " value = excluded.value, scale = excluded.scale, n = excluded.n, samples = excluded.samples,"
       " against = excluded.against, source = excluded.source, expected_verdict = excluded.expected_verdict,"
-      " definition_json = excluded.definition_json, kind = excluded.kind, dependence = excluded.dependence,"
-      " protocol_printed = excluded.protocol_printed, source_digest = excluded.source_digest",
+      " definition_json = excluded.definition_json",
       r.key, r.text, r.claimant, r.model_name, r.suite_name, r.protocol_name, r.metric, r.subset, r.relation,
       r.published, r.value, r.scale, r.n, r.samples, r.against, r.source, r.expected_verdict,
-      r.definition_json, r.kind, r.dependence, r.protocol_printed, r.source_digest));
+      r.definition_json));
   return state_->id("SELECT id FROM claim WHERE key = ?", r.key);
 }
 
@@ -245,12 +243,11 @@ Result<std::int64_t> Recorder::verdict(const VerdictRecord& r) {
       "measured, n, test, p,"
       " p_adjusted, margin, margin_origin, level, fixed_low, fixed_high, population_low, population_high, "
       "speaks_of, reason,"
-      " hangs_on, next, decided_at_utc, next_items, next_samples, next_seconds, next_usd) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-      "?, ?, ?, ?, ?, ?, ?)",
+      " hangs_on, next, decided_at_utc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+      "?, ?, ?)",
       r.claim_id, r.verdict, r.run_id, r.against_run_id, r.holds_under_run_id, r.published, r.measured, r.n,
       r.test, r.p, r.p_adjusted, r.margin, r.margin_origin, r.level, r.fixed_low, r.fixed_high,
-      r.population_low, r.population_high, r.speaks_of, r.reason, r.hangs_on, r.next, now_utc(),
-      r.next_items, r.next_samples, r.next_seconds, r.next_usd));
+      r.population_low, r.population_high, r.speaks_of, r.reason, r.hangs_on, r.next, now_utc()));
   return state_->database.last_id();
 }
 

@@ -88,7 +88,7 @@ struct ResultRecord {
 struct ClaimRecord {
   std::string key, text, model_name, relation = "equals", published;
   std::optional<std::string> claimant, suite_name, protocol_name, metric, subset, against, source,
-      expected_verdict, kind, dependence, protocol_printed, source_digest;
+      expected_verdict;
   double value = 0, scale = 1;
   std::optional<std::int64_t> n, samples;
   std::string definition_json = "{}";
@@ -102,8 +102,6 @@ struct VerdictRecord {
   std::optional<double> measured, p, p_adjusted, margin, fixed_low, fixed_high, population_low,
       population_high;
   std::optional<std::string> margin_origin, hangs_on, next;
-  std::optional<std::int64_t> next_items, next_samples;
-  std::optional<double> next_seconds, next_usd;
 };
 
 // What a request says of itself, as the two columns of ResultRecord hold it; none where nothing was shown or permuted.

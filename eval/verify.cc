@@ -133,12 +133,19 @@ VerdictRecord verdict_record(const Verdict& v, std::int64_t claim_id) {
   const auto some = [](const std::string& text) {
     return text.empty() ? std::nullopt : std::optional<std::string>(text);
   };
-  row.next_items = v.next_items, row.next_samples = v.next_samples;
-  row.next_seconds = v.next_seconds, row.next_usd = v.next_usd;
   row.margin_origin = some(v.margin_origin);
   row.hangs_on = some(v.hangs_on);
   row.next = some(v.next);
   return row;
+}
+
+// The columns of migration 007: what the record knows about the figure, and the numbers behind `next`.
+Status store_details(Database& database, const Claim& c, std::int64_t claim_id, const Verdict& v, std::int64_t verdict_id) {
+  const auto some = [](const std::string& text) { return text.empty() ? std::nullopt : std::optional<std::string>(text); };
+  ASSAY_TRY(Statement claim, database.prepare("UPDATE claim SET kind = ?, dependence = ?, protocol_printed = ?, source_digest = ? WHERE id = ?"));
+  ASSAY_OK(claim.with(some(c.kind), some(c.dependence), some(c.protocol_printed), some(c.source_digest), claim_id).run());
+  ASSAY_TRY(Statement verdict, database.prepare("UPDATE verdict SET next_items = ?, next_samples = ?, next_seconds = ?, next_usd = ? WHERE id = ?"));
+  return verdict.with(v.next_items, v.next_samples, v.next_seconds, v.next_usd, verdict_id).run();
 }
 
 Status store(Recorder& recorder, const std::vector<Claim>& claims, const std::vector<Verdict>& verdicts) {
@@ -148,7 +155,8 @@ Status store(Recorder& recorder, const std::vector<Claim>& claims, const std::ve
     ClaimRecord row = claim_record(claims[i]);
     row.scale = verdicts[i].scale;
     ASSAY_TRY(const std::int64_t id, recorder.claim(row));
-    ASSAY_OK(recorder.verdict(verdict_record(verdicts[i], id)));
+    ASSAY_TRY(const std::int64_t verdict_id, recorder.verdict(verdict_record(verdicts[i], id)));
+    ASSAY_OK(store_details(recorder.database(), claims[i], id, verdicts[i], verdict_id));
   }
   return transaction.commit();
 }

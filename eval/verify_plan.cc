@@ -28,6 +28,7 @@ using Key = std::tuple<std::string, std::string, std::string>;  // model, suite,
 struct Rate {
   std::optional<double> seconds, usd;
   std::string origin;
+  bool rough = false;
 };
 
 // Seconds an item took in earlier runs: of this protocol, else of this suite, else of anything this model was asked.
@@ -44,7 +45,7 @@ Result<Rate> rate_of(const Database& database, const std::vector<std::string>& m
       rows.with(model, std::get<1>(key), std::get<2>(key));
       ASSAY_TRY(const bool there, rows.next());
       if (!there || rows.is_null(0) || !(rows.integer(1) > 0)) continue;
-      Rate out{.seconds = rows.real(0) / static_cast<double>(rows.integer(1)), .usd = {}, .origin = origin};
+      Rate out{.seconds = rows.real(0) / static_cast<double>(rows.integer(1)), .usd = {}, .origin = origin, .rough = where == scopes[2].first};
       if (!rows.is_null(2)) out.usd = rows.real(2) / static_cast<double>(rows.integer(1));
       return out;
     }
@@ -96,7 +97,7 @@ class Planner {
   Status finish() {
     for (auto& [key, run] : runs_) {
       ASSAY_TRY(const Rate rate, rate_of(database_, names_of(options_, run.model), key));
-      run.seconds_per_item = rate.seconds, run.origin = rate.origin;
+      run.seconds_per_item = rate.seconds, run.origin = rate.origin, run.rough = rate.rough;
       if (rate.usd) run.usd = *rate.usd;  // of one item until the number of items is known
       plan_.runs.push_back(run);
     }
@@ -167,6 +168,8 @@ void fit(VerifyPlan& plan) {
   }
 }
 
+bool is_probe(const PlannedRun& run) { return run.rough || !run.seconds_per_item; }
+
 Result<double> wall_seconds(const Database& database, std::int64_t run) {
   ASSAY_TRY(Statement row, database.prepare("SELECT coalesce(wall_seconds, 0) FROM main.run WHERE id = ?1"));
   row.with(run);
@@ -203,14 +206,14 @@ Result<VerifyPlan> run_within_budget(Database& database, const std::vector<Claim
     const auto next = std::find_if(plan.runs.begin(), plan.runs.end(), [&](const PlannedRun& run) {
       const Key key{run.model, run.suite, run.protocol};
       if (run.planned == 0) return false;
-      return run.planned == run.items || !(run.seconds_per_item ? parted : probed).contains(key);
+      return is_probe(run) ? !probed.contains(key) : run.planned == run.items || !parted.contains(key);
     });
     if (next == plan.runs.end() || spent >= budget_seconds) return plan;
-    const bool whole = next->planned == next->items;
-    if (!whole) (next->seconds_per_item ? parted : probed).insert({next->model, next->suite, next->protocol});
+    const bool probe = is_probe(*next), whole = !probe && next->planned == next->items;
+    if (!whole) (probe ? probed : parted).insert({next->model, next->suite, next->protocol});
     const auto mapped = options.models.find(next->model);
     const std::string& model = mapped == options.models.end() ? next->model : mapped->second;
-    ASSAY_TRY(const std::int64_t run, measure(model, next->suite, next->protocol, whole ? 0 : next->planned));
+    ASSAY_TRY(const std::int64_t run, measure(model, next->suite, next->protocol, whole ? 0 : probe ? std::min(next->items, kProbeItems) : next->planned));
     ASSAY_TRY(const double seconds, wall_seconds(database, run));
     spent += seconds;
   }

@@ -18,6 +18,7 @@ struct PlannedRun {
   std::int64_t planned = 0;                  // items to ask; fewer than all: a drawn part
   std::optional<double> seconds_per_item;    // none: this model was not measured before
   std::string origin;                        // where that figure comes from
+  bool rough = false;                        // it is of other suites: a probe comes first
   std::optional<double> seconds, usd;        // of the planned items
   std::optional<double> detects;             // points: the smallest difference that the planned part shows (exact test, 5 %, power 80 %); 0: all items
 };

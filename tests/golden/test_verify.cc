@@ -135,7 +135,10 @@ TEST_CASE("verify: what is not there is said, not guessed") {
   claims.front().protocol = "text-9shot";
   CHECK(verify_claims(*recorder, claims, {}).error().field == "protocol");
   claims.front().suite = "no-such-suite";
-  CHECK_FALSE(verify_claims(*recorder, claims, {}).ok());
+  const auto nowhere = verify_claims(*recorder, claims, {});
+  REQUIRE(nowhere.ok());
+  CHECK(nowhere->front().outcome == Outcome::undecided);
+  CHECK(nowhere->front().reason.find("no suite of that name") != std::string::npos);
 }
 
 TEST_CASE("verify: exit codes") {
