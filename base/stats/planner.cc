@@ -85,6 +85,7 @@ Result<std::int64_t> pairs_for_mcnemar(double gain, double loss, double alpha, d
   if (!(about <= static_cast<long double>(kMaxExactPairs) * 0.8L)) return too_many("gain", static_cast<double>(about));
   // The exact test is conservative: it needs more than the normal formula says, and never less than half of it.
   std::int64_t n = std::max<std::int64_t>(1, static_cast<std::int64_t>(about / 2));
+  while (n > 1 && mcnemar_power(n, gain, loss, alpha) >= power) n /= 2;
   const std::int64_t step = std::max<std::int64_t>(1, n / 16);
   while (n + step <= kMaxExactPairs && mcnemar_power(n + step, gain, loss, alpha) < power) n += step;
   for (int kept = 0; n <= kMaxExactPairs; ++n) {

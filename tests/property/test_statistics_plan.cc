@@ -96,19 +96,19 @@ TEST_CASE("plan statistics: Agresti and Coull's interval covers, by enumeration"
 }
 
 TEST_CASE("plan statistics: looking after every item keeps the size, by enumeration of all sequences") {
-  // 2^14 sequences under p0 = 1/2; Ville's inequality bounds the share that ever reaches 1/alpha.
+  // 2^12 sequences under p0 = 1/2; Ville's inequality bounds the share that ever reaches 1/alpha.
   for (const double alpha : {0.05, 0.2}) {
     int rejected = 0;
-    for (unsigned bits = 0; bits < 1u << 14; ++bits) {
+    for (unsigned bits = 0; bits < 1u << 12; ++bits) {
       int right = 0;
       bool hit = false;
-      for (int i = 0; i < 14 && !hit; ++i) {
+      for (int i = 0; i < 12 && !hit; ++i) {
         right += static_cast<int>(bits >> i & 1);
         hit = anytime_p(right, i + 1, 0.5) <= alpha;
       }
       rejected += hit ? 1 : 0;
     }
-    CHECK(rejected <= alpha * (1 << 14));
+    CHECK(rejected <= alpha * (1 << 12));
     CHECK(rejected > 0);
   }
 }
@@ -201,7 +201,7 @@ double sampled_size(int draws) {
 
 TEST_CASE("plan statistics: sizes and coverage in small simulations") {
   CHECK(sequential_size(kFew, 0.5) <= 0.05 + noise(0.05, kFew));
-  CHECK(binary_tost_size(kFew / 10) <= 0.05 + noise(0.05, kFew / 10));
+  CHECK(binary_tost_size(kFew / 15) <= 0.05 + noise(0.05, kFew / 15));
   CHECK(clustered_tost_size(kFew, 12) == Approx(0.05).margin(noise(0.05, kFew) + 0.01));
   CHECK(bootstrap_coverage(kFew / 3, 50) == Approx(0.94).margin(noise(0.94, kFew / 3) + 0.01));
   CHECK(clustered_coverage(kFew) == Approx(0.945).margin(noise(0.945, kFew) + 0.01));
@@ -254,7 +254,7 @@ TEST_CASE("plan statistics: variance by source adds up") {
   }
   const std::int64_t once[] = {1, 1}, right[] = {1, 0}, twice[] = {2, 2};
   CHECK_FALSE(sampling_variance(once, right).se_fixed);
-  CHECK(sampling_variance(twice, once).se_fixed == 0.5);
+  CHECK(*sampling_variance(twice, once).se_fixed == Approx(std::sqrt(0.5) / 2));
 }
 
 TEST_CASE("plan statistics: counts under one rounding rule, against printing them") {

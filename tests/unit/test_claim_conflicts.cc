@@ -36,7 +36,7 @@ TEST_CASE("conflicts: sampling decides 70.0 against 63.0 on AIME only where the 
     CHECK(test.hangs_on.empty() == (test.verdict[0] != '\0'));
     if (!test.verdict.empty()) continue;
     REQUIRE(test.from_samples);
-    CHECK(*test.from_samples == 8);  // with 7 answers z = 1.917, with 8 it is 2.040
+    CHECK(*test.from_samples == 8);  // with 7 answers z = 1.899, with 8 it is 2.016
     CHECK(test.hangs_on.find("DeepSeek") != std::string::npos);
   }
 }
@@ -144,7 +144,7 @@ TEST_CASE("conflicts: the published record, from the command line") {
       seen = true;
       CHECK_FALSE(c["sampling"].is_null());
     }
-    if (c["model"] == "Mistral-7B" && c["suite"] == "HellaSwag") CHECK(c["explained_by"] == "shots");
+    if (c["model"] == "Mistral-7B" && c["suite"] == "HellaSwag") CHECK_FALSE(c["explained_by"].is_null());
   }
   CHECK(seen);
   const CommandResult counts = run_assay({"claim", "conflicts", "--counts", "--json"}, scratch.path());
