@@ -208,20 +208,48 @@ TEST_CASE("plan statistics: sizes and coverage in small simulations") {
   CHECK(sampled_size(kFew) == Approx(0.05).margin(noise(0.05, kFew) + 0.01));
 }
 
-TEST_CASE("plan statistics: sizes and coverage over 100,000 data sets each", "[.long]") {
-  const double sequential = sequential_size(kMany, 0.5), skewed = sequential_size(kMany, 0.9), binary = binary_tost_size(kMany / 10);
-  const double clustered = clustered_tost_size(kMany, 12), few = clustered_tost_size(kMany, 5), bootstrap = bootstrap_coverage(kMany, 50);
-  const double robust = clustered_coverage(kMany), sampled = sampled_size(kMany);
-  WARN("sequential " << sequential << " and " << skewed << ", TOST binary " << binary << ", clustered " << clustered << " and with 5 clusters " << few << ", bootstrap coverage "
-                     << bootstrap << ", clustered coverage " << robust << ", two sampled averages " << sampled);
-  CHECK(sequential <= 0.05);
+TEST_CASE("plan statistics: 100,000 sequences, looked at 50 times each", "[.long]") {
+  const double fair = sequential_size(kMany, 0.5), skewed = sequential_size(kMany, 0.9);
+  WARN("refuted where true: " << fair << " at 0.5, " << skewed << " at 0.9, nominal 0.05 at most");
+  CHECK(fair <= 0.05);
   CHECK(skewed <= 0.05);
-  CHECK(binary <= 0.05 + noise(0.05, kMany / 10));
+}
+
+TEST_CASE("plan statistics: 100,000 clustered pairs on the margin", "[.long]") {
+  const double clustered = clustered_tost_size(kMany, 12), few = clustered_tost_size(kMany, 5), robust = clustered_coverage(kMany);
+  WARN("TOST says equivalent on the margin: " << clustered << " with 12 clusters, " << few << " with 5, nominal 0.05; 95 % interval of 60 clusters covers " << robust);
   CHECK(clustered <= 0.055);
   CHECK(few <= 0.06);
-  CHECK(bootstrap > 0.93);
   CHECK(robust > 0.94);
+}
+
+TEST_CASE("plan statistics: 100,000 pairs of sampled averages", "[.long]") {
+  const double sampled = sampled_size(kMany);
+  WARN("two averages of one model differ by 1.96 errors: " << sampled << ", nominal 0.05");
   CHECK(sampled == Approx(0.05).margin(0.004));
+}
+
+TEST_CASE("plan statistics: 100,000 bootstraps of 50 items", "[.long]") {
+  const double covered = bootstrap_coverage(kMany, 50);
+  WARN("percentile interval covers " << covered << ", nominal 0.95; the percentile method is known to fall short at 50 items");
+  CHECK(covered > 0.93);
+}
+
+// The size of the exact paired test is a sum over all tables, so nothing needs to be drawn: 30 pairs, the loss on the margin.
+TEST_CASE("plan statistics: the exact paired equivalence test keeps its size, by enumeration of 496 tables", "[.long]") {
+  const int n = 30;
+  for (const double lost_share : {0.2, 0.3, 0.5}) {
+    double size = 0;
+    for (int lost = 0; lost <= n; ++lost) {
+      for (int gained = 0; lost + gained <= n; ++gained) {
+        const double weight = pmf(lost, n, lost_share) * pmf(gained, n - lost, (lost_share - 0.2) / (1 - lost_share));
+        if (weight < 1e-12) continue;
+        if (std::max(difference_exceeds_p(gained, lost, n, -0.2), difference_exceeds_p(lost, gained, n, -0.2)) < 0.05) size += weight;
+      }
+    }
+    WARN("lost " << lost_share << ": says equivalent on the margin " << size);
+    CHECK(size <= 0.05);
+  }
 }
 
 TEST_CASE("plan statistics: planned sizes reach their power and one item less does not") {
