@@ -32,7 +32,7 @@ double part_p(const Figure& figure, double scale, const Summary& ours, std::int6
   }
   const auto at = [&](std::int64_t marked) { return stats::hypergeometric_test(ours.right, ours.n, std::clamp<std::int64_t>(marked, 0, of), of); };
   double best = std::max(at(first), at(last));
-  const std::int64_t like_ours = std::clamp(std::llround(ours.value * static_cast<double>(of)), first, std::max(first, last));
+  const std::int64_t like_ours = std::clamp<std::int64_t>(std::llround(ours.value * static_cast<double>(of)), first, std::max(first, last));
   best = std::max(best, at(like_ours));
   for (std::int64_t marked = first; marked <= std::min(last, first + kMostCounts); ++marked) best = std::max(best, at(marked));
   return best;

@@ -141,8 +141,8 @@ Json verdicts_json(const std::vector<Claim>& claims, const std::vector<Verdict>&
     row["next"] = some(v.next);
     row["next_items"] = v.next_items ? Json(*v.next_items) : Json(nullptr);
     row["next_samples"] = v.next_samples ? Json(*v.next_samples) : Json(nullptr);
-    row["next_seconds"] = maybe(v.next_seconds);
-    row["next_usd"] = maybe(v.next_usd);
+    row["next_seconds"] = figure_or_blank(v.next_seconds);
+    row["next_usd"] = figure_or_blank(v.next_usd);
     row["holds_under"] = some(v.holds_under);
     row["expected_verdict"] = some(claims[i].expected_verdict);
     out.push_back(std::move(row));
