@@ -33,7 +33,7 @@ struct VerifyOptions {
 Result<std::vector<Claim>> gather_claims(const std::vector<std::string>& arguments, const Database* database);
 
 // Everything that the bundled ledger, the published record and the database claim about a model; quoted figures are left out: they say
-// nothing that their originals do not say. Nothing claimed: not_found. `about` may be "NAME" or "NAME=MODEL".
+// nothing that their originals do not say. Nothing claimed: not_found.
 Result<std::vector<Claim>> claims_about(const std::string& name, const Database* database);
 
 // The protocols of a suite, the main one first: from its definition, or from the database where it is not bundled. Empty: neither knows it.

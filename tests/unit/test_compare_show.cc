@@ -57,7 +57,7 @@ TEST_CASE("compare: files are written where they are asked for") {
   CHECK_FALSE(read_file(scratch / "g.md").ok());
   REQUIRE(write_sides(gate(), "", scratch / "g.md").ok());
   CHECK(*read_file(scratch / "g.md") == sides_markdown(gate()));
-  CHECK(write_sides(gate(), scratch / "no/such/g.xml", "").error().code == Code::io);
+  CHECK(write_sides(gate(), scratch / "no/such/g.xml", "").error().code == Code::not_found);
 }
 
 }  // namespace
