@@ -22,7 +22,7 @@ bool set_log_likelihoods(const Json& record, StoredOutput& out) {
 
 }  // namespace
 
-RecordReader read_assay_item_records(const FieldMap&) {
+RecordReader read_assay_item_records(const StoredFile&) {
   return [](const Json& record, std::int64_t, const StoredSink& sink) -> Result<bool> {
     StoredOutput out;
     const auto id = record_text(record, "id");

@@ -23,7 +23,7 @@ std::optional<std::string> gold_of(const Json& record) {
 
 }  // namespace
 
-RecordReader read_gsm8k_solution_records(const FieldMap&) {
+RecordReader read_gsm8k_solution_records(const StoredFile&) {
   return [](const Json& record, std::int64_t place, const StoredSink& sink) -> Result<bool> {
     const auto gold = gold_of(record);
     if (!gold) return false;

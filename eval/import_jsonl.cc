@@ -23,8 +23,8 @@ std::optional<bool> member_flag(const Json& record, const std::string& chosen) {
 
 }  // namespace
 
-RecordReader read_jsonl_records(const FieldMap& fields) {
-  return [fields](const Json& record, std::int64_t, const StoredSink& sink) -> Result<bool> {
+RecordReader read_jsonl_records(const StoredFile& file) {
+  return [fields = file.fields](const Json& record, std::int64_t, const StoredSink& sink) -> Result<bool> {
     StoredOutput out;
     const auto id = member(record, fields.id, {"id", "task_id", "question_id", "doc_id"});
     if (!id || id->empty()) return false;

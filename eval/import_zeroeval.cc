@@ -15,7 +15,7 @@ std::string without_hashes(const std::string& text) {
 
 }  // namespace
 
-RecordReader read_zeroeval_records(const FieldMap&) {
+RecordReader read_zeroeval_records(const StoredFile&) {
   return [](const Json& record, std::int64_t, const StoredSink& sink) -> Result<bool> {
     const auto id = record_text(record, {"id", "session_id"});
     if (!id) return false;

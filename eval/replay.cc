@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -13,6 +14,7 @@
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "base/sha256.h"
+#include "eval/replay_score.h"
 
 namespace assay {
 namespace {
@@ -20,9 +22,14 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxFiles = 100'000;
-constexpr std::string_view kSuffixes[] = {".gz", ".zst", ".zip", ".jsonl", ".json", ".csv"};
+// A record with the item it speaks of: the suite's own, or one made from it. None: no item of the suite.
+struct Stored {
+  StoredOutput output;
+  std::optional<Item> own;
+  const Item* item = nullptr;
+};
 
-using Outputs = std::vector<StoredOutput>;
+using Outputs = std::vector<Stored>;
 
 // What one file holds: the outputs of each model, in the order in which the models appear.
 struct FileContent {
@@ -32,11 +39,13 @@ struct FileContent {
   std::vector<std::pair<std::string, Outputs>> models;
 
   Outputs& of(const std::string& model) {
-    for (auto& [name, outputs] : models) {
-      if (name == model) return outputs;
-    }
-    return models.emplace_back(model, Outputs{}).second;
+    const auto [at, fresh] = places_.try_emplace(model, models.size());
+    if (fresh) models.emplace_back(model, Outputs{});
+    return models[at->second].second;
   }
+
+ private:
+  std::unordered_map<std::string, std::size_t> places_;
 };
 
 // One result with what the recorder needs beside it.
@@ -44,9 +53,8 @@ struct Scored {
   ReplayResult result;
   const Protocol* protocol = nullptr;
   struct Row {
-    Item item;
-    const StoredOutput* output;
-    ItemScore score;
+    const Stored* stored;
+    ReplayScore score;
   };
   std::vector<Row> rows;
 };
@@ -56,7 +64,10 @@ struct FileScores {
   std::vector<Scored> scored;
 };
 
-Result<FileContent> read_content(const std::string& path, const Importer& importer, const FieldMap& fields) {
+using ItemIndex = std::unordered_map<std::string_view, const Item*>;
+
+Result<FileContent> read_content(const std::string& path, const Suite& suite, const ItemIndex& by_id, const Importer& importer,
+                                 const FieldMap& fields) {
   FileContent content;
   content.path = path;
   ASSAY_TRY(const MappedFile file, MappedFile::open(path));
@@ -64,44 +75,21 @@ Result<FileContent> read_content(const std::string& path, const Importer& import
   content.size_bytes = static_cast<std::int64_t>(file.bytes().size());
   const std::string fallback_name = model_of_file(path);
   ASSAY_TRY(content.counts, read_stored(path, importer, fields, [&](StoredOutput output) -> Status {
+              Stored stored;
+              if (!suite.items_loaded) stored.own = item_of_record(output);
+              if (const auto at = by_id.find(output.id); at != by_id.end()) stored.item = at->second;
               Outputs& outputs = content.of(output.model.empty() ? fallback_name : output.model);
-              outputs.push_back(std::move(output));
+              stored.output = std::move(output);
+              outputs.push_back(std::move(stored));
               return {};
             }));
   if (content.models.empty()) content.of(fallback_name);
+  for (auto& [name, outputs] : content.models) {
+    for (auto& stored : outputs) {
+      if (stored.own) stored.item = &*stored.own;
+    }
+  }
   return content;
-}
-
-// The item that a record speaks of: the suite's own, or one made from the record where the suite's items are not here.
-std::optional<Item> item_of(const Suite& suite,
-                            const std::unordered_map<std::string_view, const Item*>& by_id,
-                            const StoredOutput& output) {
-  if (suite.items_loaded) {
-    const auto at = by_id.find(output.id);
-    return at == by_id.end() ? std::nullopt : std::optional<Item>(*at->second);
-  }
-  Item item;
-  item.id = output.id;
-  item.subset = output.subset;
-  item.question = output.question;
-  item.gold = output.gold.value_or("");
-  return item;
-}
-
-std::optional<ItemScore> score_of(const Protocol& protocol, const Item& item, const StoredOutput& output,
-                                  const std::string& model) {
-  if (protocol.kind == ProtocolKind::generate) {
-    if (!output.output) return std::nullopt;
-    return score_output(protocol, item, *output.output, model);
-  }
-  if (protocol.kind == ProtocolKind::rolling) {
-    if (output.log_likelihoods.size() != 1 || item.text.empty()) return std::nullopt;
-    return score_rolling(protocol, item, output.log_likelihoods[0], output.tokens.value_or(0));
-  }
-  if (item.options.empty() || output.log_likelihoods.size() != item.options.size()) return std::nullopt;
-  std::vector<OptionScore> options;
-  for (const double value : output.log_likelihoods) options.push_back({value, 1});
-  return score_choice(protocol, item, options);
 }
 
 void count_flag(FlagAgreement& flags, const StoredOutput& output, const ItemScore& score) {
@@ -121,26 +109,34 @@ void count_audit(Audit& audit, const Protocol& protocol, const StoredOutput& out
   if (score.fallback) ++audit.fallback;
 }
 
+// Where items were asked several times, the error of their shares on these very items.
+void set_sampling_error(std::vector<Metric>& metrics, const std::vector<Scored::Row>& rows) {
+  double variance = 0;
+  for (const auto& row : rows) variance += row.score.variance;
+  for (auto& metric : metrics) {
+    const bool is_share = metric.name == "accuracy" || metric.name == "exact_match" || metric.name == "pass@1";
+    if (is_share && variance > 0) metric.se_fixed = std::sqrt(variance) / static_cast<double>(rows.size());
+  }
+}
+
 void set_metrics(Scored& scored) {
   std::vector<ScoredItem> all;
+  for (const auto& row : scored.rows) all.push_back({row.stored->item, row.score.score});
+  scored.result.guess = guess_answers(*scored.protocol, all);
   std::map<std::string, std::vector<ScoredItem>> subsets;
-  for (const auto& row : scored.rows) {
-    all.push_back({&row.item, row.score});
-    if (!row.item.subset.empty()) subsets[row.item.subset].push_back({&row.item, row.score});
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (scored.result.guess) scored.rows[i].score.score = all[i].score;
+    if (!all[i].item->subset.empty()) subsets[all[i].item->subset].push_back(all[i]);
   }
   scored.result.metrics = aggregate(*scored.protocol, all);
+  set_sampling_error(scored.result.metrics, scored.rows);
   if (subsets.size() < 2) return;
   for (const auto& [name, items] : subsets)
     scored.result.tasks.emplace_back(name, aggregate(*scored.protocol, items));
 }
 
-using ItemIndex = std::unordered_map<std::string_view, const Item*>;
-
-Scored score_model(const Suite& suite, const ItemIndex& by_id, const Protocol& protocol,
-                   const FileContent& content, const std::string& model, const Outputs& outputs) {
-  Scored scored;
-  scored.protocol = &protocol;
-  ReplayResult& result = scored.result;
+ReplayResult empty_result(const Suite& suite, const Protocol& protocol, const FileContent& content, const std::string& model) {
+  ReplayResult result;
   result.file = content.path;
   result.digest = content.digest;
   result.model = model;
@@ -150,25 +146,35 @@ Scored score_model(const Suite& suite, const ItemIndex& by_id, const Protocol& p
   result.audit.malformed = content.counts.malformed;
   if (content.counts.unterminated)
     result.warnings.push_back("the array of records does not end: the file is cut");
+  return result;
+}
+
+Scored score_model(const Suite& suite, const Protocol& protocol, const FileContent& content,
+                   const std::string& model, const Outputs& outputs, const std::string& format) {
+  Scored scored;
+  scored.protocol = &protocol;
+  scored.result = empty_result(suite, protocol, content, model);
+  ReplayResult& result = scored.result;
   std::unordered_set<std::string_view> seen;
   FlagAgreement flags;
-  for (const auto& output : outputs) {
-    auto item = item_of(suite, by_id, output);
-    auto score = item ? score_of(protocol, *item, output, model) : std::nullopt;
+  scored.rows.reserve(outputs.size());
+  for (const auto& stored : outputs) {
+    const StoredOutput& output = stored.output;
+    auto score = stored.item != nullptr ? score_record(protocol, *stored.item, output, model) : std::nullopt;
     if (!score) {
       ++result.audit.malformed;
     } else if (!seen.insert(output.id).second) {
       ++result.audit.duplicated;
     } else {
-      count_audit(result.audit, protocol, output, *score);
-      if (output.flag) count_flag(flags, output, *score);
-      result.verdicts.emplace_back(output.id, score->correct);
-      scored.rows.push_back({std::move(*item), &output, std::move(*score)});
+      count_audit(result.audit, protocol, output, score->score);
+      if (output.flag && protocol.equality != "stored") count_flag(flags, output, score->score);
+      result.verdicts.emplace_back(output.id, score->score.correct);
+      scored.rows.push_back({&stored, std::move(*score)});
     }
   }
   if (flags.of > 0) result.flags = std::move(flags);
   set_metrics(scored);
-  result.published = find_published(content.path, result);
+  if (protocol.name == format) result.published = find_published(result, format, content.counts.figures);
   return scored;
 }
 
@@ -190,10 +196,10 @@ Result<FileScores> score_file(const std::string& path, const Suite& suite, const
                               const Importer& importer, const std::vector<const Protocol*>& protocols,
                               const FieldMap& fields) {
   FileScores file;
-  ASSAY_TRY(file.content, read_content(path, importer, fields));
+  ASSAY_TRY(file.content, read_content(path, suite, by_id, importer, fields));
   for (const auto& [model, outputs] : file.content.models) {
     for (const Protocol* protocol : protocols) {
-      file.scored.push_back(score_model(suite, by_id, *protocol, file.content, model, outputs));
+      file.scored.push_back(score_model(suite, *protocol, file.content, model, outputs, std::string(importer.name)));
     }
   }
   return file;
@@ -206,11 +212,24 @@ std::string run_identity(const FileContent& content, const Scored& scored, const
   return sha.hex();
 }
 
+void add_continuations(const Stored& stored, ResultRecord& out) {
+  const StoredOutput& output = stored.output;
+  for (std::size_t i = 0; i < output.log_likelihoods.size(); ++i) {
+    ContinuationRecord continuation;
+    continuation.text = i < stored.item->options.size() ? stored.item->options[i] : stored.item->text;
+    continuation.logprob_nats = output.log_likelihoods[i];
+    continuation.tokens = output.tokens.value_or(0);
+    continuation.chars = count_code_points(continuation.text);
+    continuation.bytes = static_cast<std::int64_t>(continuation.text.size());
+    out.continuations.push_back(std::move(continuation));
+  }
+}
+
 // Rows of one result. A record whose item contradicts what the database has under its id is left out and counted.
 Status record_rows(Recorder& recorder, std::int64_t suite_id, std::int64_t run_id, Scored& scored) {
   std::int64_t ordinal = 0;
   for (const auto& row : scored.rows) {
-    auto item_id = recorder.item(suite_id, row.item, ordinal++);
+    auto item_id = recorder.item(suite_id, *row.stored->item, ordinal++);
     if (!item_id.ok() && item_id.error().code == Code::digest_changed) {
       ++scored.result.audit.malformed;
       if (scored.result.warnings.size() < kMaxListed)
@@ -219,20 +238,10 @@ Status record_rows(Recorder& recorder, std::int64_t suite_id, std::int64_t run_i
     }
     if (!item_id.ok()) return std::move(item_id).error();
     ResultRecord out;
-    out.score = &row.score;
-    if (row.output->output) {
-      out.samples.push_back({*row.output->output, row.output->finish_reason, std::nullopt, row.score.correct,
-                             row.score.extracted});
-    }
-    for (std::size_t i = 0; i < row.output->log_likelihoods.size(); ++i) {
-      ContinuationRecord continuation;
-      continuation.text = i < row.item.options.size() ? row.item.options[i] : row.item.text;
-      continuation.logprob_nats = row.output->log_likelihoods[i];
-      continuation.tokens = row.output->tokens.value_or(0);
-      continuation.chars = count_code_points(continuation.text);
-      continuation.bytes = static_cast<std::int64_t>(continuation.text.size());
-      out.continuations.push_back(std::move(continuation));
-    }
+    out.score = &row.score.score;
+    out.prompt = row.stored->output.prompt;
+    out.samples = sample_rows(row.stored->output, row.score);
+    add_continuations(*row.stored, out);
     ASSAY_OK(recorder.result(run_id, *item_id, out));
   }
   return {};
@@ -272,10 +281,11 @@ Status record_file(Recorder& recorder, const Suite& suite, FileScores& file) {
 
 bool is_output_file(const fs::path& path) {
   std::string name = path.filename().string();
-  if (name.ends_with(".summary.json")) return false;
+  if (name.ends_with(".summary.json") || name.starts_with("published")) return false;
   for (const char* packed : {".gz", ".zst"}) {
     if (name.ends_with(packed)) name.resize(name.size() - std::string_view(packed).size());
   }
+  if (name.ends_with("_eval_metrics.jsonl")) return false;  // figures of BIG-Bench-Hard
   return name.ends_with(".jsonl") || name.ends_with(".json") || name.ends_with(".csv") ||
          name.ends_with(".zip");
 }
@@ -299,13 +309,7 @@ Result<std::vector<std::string>> list_folder(const std::string& folder) {
 
 }  // namespace
 
-std::string model_of_file(const std::string& path) {
-  std::string name = fs::path(path).filename().string();
-  for (const auto suffix : kSuffixes) {
-    if (name.size() > suffix.size() && name.ends_with(suffix)) name.resize(name.size() - suffix.size());
-  }
-  return name;
-}
+std::string model_of_file(const std::string& path) { return stem_of(path); }
 
 Result<std::vector<std::string>> list_outputs(const std::vector<std::string>& paths) {
   std::vector<std::string> files;
@@ -324,7 +328,7 @@ Result<std::vector<std::string>> list_outputs(const std::vector<std::string>& pa
 Result<std::vector<ReplayResult>> replay(const std::vector<std::string>& paths, const ReplayOptions& options,
                                          Recorder* recorder) {
   ASSAY_TRY(const Importer* importer, find_importer(options.format));
-  ASSAY_TRY(const Suite suite, load_suite(options.suite, options.data_dir));
+  ASSAY_TRY(const Suite suite, load_suite(options.suite, importer->own_items ? "" : options.data_dir));
   ASSAY_TRY(const auto protocols, choose_protocols(suite, options));
   ASSAY_TRY(const auto files, list_outputs(paths));
   ItemIndex by_id;

@@ -8,6 +8,7 @@
 
 #include "eval/record.h"
 #include "eval/stored.h"
+#include "suites/guess.h"
 #include "suites/score.h"
 #include "suites/suite.h"
 
@@ -30,9 +31,10 @@ struct FlagAgreement {
 // A figure that somebody printed about these outputs.
 struct PublishedFigure {
   std::string metric;     // ours
-  std::string published;  // as printed, in percent
+  std::string published;  // as printed: in percent, but for figures that are no shares
   std::string ours;       // rounded to the same digits
-  std::string source;
+  std::string source;     // the file that prints it
+  double scale = 100;     // of a share printed in percent
   bool agrees = false;
 };
 
@@ -44,6 +46,7 @@ struct ReplayResult {
   std::vector<Metric> metrics;
   std::vector<std::pair<std::string, std::vector<Metric>>> tasks;  // sub-tasks, where the suite has any
   std::optional<FlagAgreement> flags;
+  std::optional<GuessRange> guess;  // where the protocol draws letters for what has no answer
   std::vector<PublishedFigure> published;
   std::vector<std::pair<std::string, std::optional<bool>>>
       verdicts;  // item id, correct; in the order of the file
@@ -52,7 +55,7 @@ struct ReplayResult {
 
 inline constexpr std::size_t kMaxListed = 20;
 
-// Files as given, folders whole (sorted by name; folders called "published" and files that are no stored outputs are left out).
+// Files as given, folders whole (sorted by name; folders called "published", files whose name begins so, and files that are no stored outputs are left out).
 Result<std::vector<std::string>> list_outputs(const std::vector<std::string>& paths);
 
 // One result per file, model in it, and protocol, in the order given. `recorder` may be null: nothing is kept.
@@ -62,8 +65,12 @@ Result<std::vector<ReplayResult>> replay(const std::vector<std::string>& paths, 
 // The stem of a stored file's name: folders and .jsonl .json .csv .gz .zst .zip taken off.
 std::string model_of_file(const std::string& path);
 
-// eval/replay_published.cc: what the owner printed about the outputs of that file and model.
-std::vector<PublishedFigure> find_published(const std::string& path, const ReplayResult& result);
+// eval/replay_published.cc: what the owner printed about the outputs of that file and model: `inside` the file, or in the tables that the
+// projects of the formats keep beside their outputs. Asked for under the protocol that has the format's name; no table: empty.
+std::vector<PublishedFigure> find_published(const ReplayResult& result, const std::string& format, const std::vector<StoredFigure>& inside);
+// `printed` with as many digits as it has, or as an exact double, against ours (eval/replay_published.cc).
+PublishedFigure hold_against(const std::string& metric, double ours, const std::string& printed, bool exact_double, double scale, std::string source);
+const Metric* find_metric(const ReplayResult& result, std::string_view name);
 // Claim and verdict rows for the figures and flags of a recorded result.
 Status record_published(Recorder& recorder, const ReplayResult& result);
 

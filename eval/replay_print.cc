@@ -1,6 +1,7 @@
 // Replays as JSON (INTERFACE) and as lines for people.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "eval/replay.h"
@@ -53,15 +54,26 @@ Json result_json(const ReplayResult& r) {
     }
   }
   if (r.flags) out["flags"] = flags_json(*r.flags);
+  if (r.guess) {
+    out["guess"] = {{"seeds", r.guess->seeds},
+                    {"guessed", r.guess->guessed},
+                    {"low", finite_or_null(r.guess->low)},
+                    {"high", finite_or_null(r.guess->high)}};
+  }
   if (!r.published.empty()) out["published"] = published_json(r.published);
   if (!r.warnings.empty()) out["warnings"] = r.warnings;
   return out;
 }
 
+bool is_share(std::string_view metric) {
+  constexpr std::string_view kOthers[] = {"bits_per_byte", "mean_logprob", "score", "adjusted_score", "avg_len"};
+  return std::find(std::begin(kOthers), std::end(kOthers), metric) == std::end(kOthers);
+}
+
 std::string result_text(const ReplayResult& r) {
   std::string text = fmt::format("{}  {} {}\n ", r.model, r.suite, r.protocol);
   for (const auto& m : r.metrics) {
-    const bool share = m.name != "bits_per_byte" && m.name != "mean_logprob";
+    const bool share = is_share(m.name);
     text += share ? fmt::format(" {} {:.2f} %", m.name, 100 * m.value)
                   : fmt::format(" {} {:.4f}", m.name, m.value);
     if (m.se_population)
@@ -71,6 +83,10 @@ std::string result_text(const ReplayResult& r) {
   text += fmt::format("  ({})\n", audit_text(r.audit));
   if (r.flags)
     text += fmt::format("  the file's own flags: {} of {} equal ours\n", r.flags->agree, r.flags->of);
+  if (r.guess) {
+    text += fmt::format("  letters were drawn for {} items: {:.2f} to {:.2f} % over {} seeds\n", r.guess->guessed, 100 * r.guess->low,
+                        100 * r.guess->high, r.guess->seeds);
+  }
   for (const auto& f : r.published) {
     if (f.agrees)
       text += fmt::format("  published {} {}: the stored outputs give it\n", f.metric, f.published);

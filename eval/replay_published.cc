@@ -2,94 +2,35 @@
 // on it says whether the stored outputs support it.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
 #include <filesystem>
-#include <map>
-#include <nlohmann/json.hpp>
 
 #include "eval/replay.h"
+#include "eval/replay_tables.h"
 
 namespace assay {
 namespace {
 
 namespace fs = std::filesystem;
 
-// ZeroEval's tables print other names than its files have.
-const std::map<std::string, std::string>& table_names() {
-  static const std::map<std::string, std::string> kNames = {
-      {"DeepSeek-Coder-V2-0724", "deepseek-v2-coder-0724"},
-      {"Llama-3.1-405B-Inst-fp8", "Llama-3.1-405B-Inst-fp8@together"},
-      {"Llama-3.1-405B-Instruct-Turbo", "Llama-3.1-405B-Inst-fp8@together"},
-      {"Meta-Llama-3.1-405B-Instruct@hyperbolic", "Llama-3.1-405B-Inst@hyperbolic"},
-      {"deepseek-chat", "deepseek-v2-chat-0628"},
-      {"deepseek-coder", "deepseek-v2-coder-0614"},
-  };
-  return kNames;
-}
+// Two programs that sum the same numbers in another order differ by less than this, relative to the sum.
+constexpr double kSumError = 1e-12;
 
-struct FigurePlace {
-  std::string table;  // the file with the published figures
-  std::string mode;   // a folder below the suite's: sampling, greedy@no_cot; "greedy" for the suite's own
+struct TableReader {
+  std::string_view format;
+  std::vector<PublishedFigure> (*read)(const ReplayResult& result);
 };
 
-// published/SUITE.summary.json lies beside the suite's folder, which may hold folders of other modes.
-std::optional<FigurePlace> find_table(const fs::path& file) {
-  std::string mode = "greedy";
-  fs::path folder = file.parent_path();
-  for (int up = 0; up < 2; ++up) {
-    const fs::path table =
-        folder.parent_path() / "published" / (folder.filename().string() + ".summary.json");
-    std::error_code ignored;
-    if (fs::is_regular_file(table, ignored)) return FigurePlace{table.string(), mode};
-    mode = folder.filename().string();
-    folder = folder.parent_path();
-  }
-  return std::nullopt;
-}
-
-const Metric* find_metric(const ReplayResult& result, std::string_view name) {
-  for (const auto& metric : result.metrics) {
-    if (metric.name == name) return &metric;
-  }
-  return nullptr;
-}
-
-// Our figure in percent with as many decimals as the published one has.
-PublishedFigure hold_against(const Metric& metric, const std::string& published, std::string source) {
-  const auto dot = published.find('.');
-  const auto decimals = dot == std::string::npos ? 0 : published.size() - dot - 1;
-  PublishedFigure figure;
-  figure.metric = metric.name;
-  figure.published = published;
-  figure.ours = fmt::format("{:.{}f}", 100 * metric.value, decimals);
-  figure.source = std::move(source);
-  figure.agrees = figure.ours == figure.published;
-  return figure;
-}
-
-std::optional<std::string> text_member(const Json& row, const char* name) { return record_text(row, name); }
-
-std::vector<PublishedFigure> figures_of_row(const Json& row, const ReplayResult& result,
-                                            const std::string& source) {
-  std::vector<PublishedFigure> figures;
-  constexpr std::pair<const char*, const char*> kColumns[] = {{"accuracy", "Acc"},
-                                                              {"no_answer", "No answer"}};
-  for (const auto& [metric, column] : kColumns) {
-    const auto published = text_member(row, column);
-    const Metric* own = find_metric(result, metric);
-    if (published && own != nullptr) figures.push_back(hold_against(*own, *published, source));
-  }
-  if (const auto total = text_member(row, "Total")) {
-    PublishedFigure figure{"total", *total, fmt::format("{}", result.audit.seen), source, false};
-    figure.agrees = figure.ours == figure.published;
-    figures.push_back(std::move(figure));
-  }
-  return figures;
-}
+constexpr TableReader kTables[] = {
+    {"bbh", bbh_figures},           {"evalplus", evalperf_figures},   {"misguided-attention", misguided_attention_figures},
+    {"mmlu-pro", mmlu_pro_figures}, {"wildbench", wildbench_figures}, {"zeroeval", zeroeval_figures},
+};
 
 double number_of(const std::string& text) { return std::strtod(text.c_str(), nullptr); }
 
 VerdictRecord verdict_of(const ReplayResult& result, const std::string& metric, bool holds, double published,
-                         double ours) {
+                         double ours, double scale) {
   VerdictRecord verdict;
   verdict.verdict = holds ? "reproduced" : "contradicted";
   verdict.run_id = result.run_id;
@@ -100,8 +41,8 @@ VerdictRecord verdict_of(const ReplayResult& result, const std::string& metric, 
   verdict.fixed_low = ours;
   verdict.fixed_high = ours;
   if (const Metric* own = find_metric(result, metric); own != nullptr && own->low && own->high) {
-    verdict.population_low = 100 * *own->low;
-    verdict.population_high = 100 * *own->high;
+    verdict.population_low = scale * *own->low;
+    verdict.population_high = scale * *own->high;
   }
   return verdict;
 }
@@ -114,7 +55,7 @@ std::string claim_key(const ReplayResult& result, std::string_view what) {
 
 Status record_figure(Recorder& recorder, const ReplayResult& result, const PublishedFigure& figure) {
   ClaimRecord claim;
-  claim.key = claim_key(result, figure.metric);
+  claim.key = claim_key(result, fmt::format("{}@{}", figure.metric, fs::path(figure.source).filename().string()));
   claim.text = fmt::format("{} of {} on {}: {}", figure.metric, result.model, result.suite, figure.published);
   claim.claimant = "the owner of the stored outputs";
   claim.model_name = result.model;
@@ -123,11 +64,11 @@ Status record_figure(Recorder& recorder, const ReplayResult& result, const Publi
   claim.metric = figure.metric;
   claim.published = figure.published;
   claim.value = number_of(figure.published);
-  claim.scale = figure.metric == "total" ? 1 : 100;
+  claim.scale = figure.scale;
   claim.n = result.audit.seen;
   claim.source = fs::path(figure.source).filename().string();
   VerdictRecord verdict =
-      verdict_of(result, figure.metric, figure.agrees, claim.value, number_of(figure.ours));
+      verdict_of(result, figure.metric, figure.agrees, claim.value, number_of(figure.ours), figure.scale);
   verdict.test = "same-digits";
   verdict.reason =
       figure.agrees
@@ -160,7 +101,7 @@ Status record_flags(Recorder& recorder, const ReplayResult& result) {
   claim.scale = 100;
   claim.n = flags.of;
   claim.source = fs::path(result.file).filename().string();
-  VerdictRecord verdict = verdict_of(result, own->name, flags.agree == flags.of, share, 100 * own->value);
+  VerdictRecord verdict = verdict_of(result, own->name, flags.agree == flags.of, share, 100 * own->value, 100);
   verdict.test = "flag-by-flag";
   verdict.reason = fmt::format("{} of {} stored flags equal our own judgement", flags.agree, flags.of);
   ASSAY_TRY(verdict.claim_id, recorder.claim(claim));
@@ -170,20 +111,40 @@ Status record_flags(Recorder& recorder, const ReplayResult& result) {
 
 }  // namespace
 
-std::vector<PublishedFigure> find_published(const std::string& path, const ReplayResult& result) {
-  if (result.protocol != "zeroeval") return {};
-  const auto place = find_table(fs::absolute(path));
-  if (!place) return {};
-  auto table = read_json_file(place->table);
-  if (!table.ok() || !table->is_array()) return {};
-  const auto alias = table_names().find(result.model);
-  const std::string& name = alias == table_names().end() ? result.model : alias->second;
-  for (const auto& row : *table) {
-    if (!row.is_object() || text_member(row, "Model") != name || text_member(row, "Mode") != place->mode)
-      continue;
-    return figures_of_row(row, result, place->table);
+const Metric* find_metric(const ReplayResult& result, std::string_view name) {
+  for (const auto& metric : result.metrics) {
+    if (metric.name == name) return &metric;
   }
-  return {};
+  return nullptr;
+}
+
+PublishedFigure hold_against(const std::string& metric, double ours, const std::string& printed, bool exact_double, double scale, std::string source) {
+  const double value = scale * ours, slack = kSumError * std::max(1.0, std::abs(value));
+  PublishedFigure figure{metric, printed, {}, std::move(source), scale, false};
+  if (exact_double) {
+    figure.ours = fmt::format("{}", value);
+    figure.agrees = std::abs(number_of(printed) - value) <= slack;
+    return figure;
+  }
+  const auto dot = printed.find('.');
+  const auto decimals = dot == std::string::npos ? 0 : printed.size() - dot - 1;
+  const auto rounded = [&](double v) { return fmt::format("{:.{}f}", v, decimals); };
+  figure.ours = rounded(value);
+  figure.agrees = figure.ours == printed || rounded(value - slack) == printed || rounded(value + slack) == printed;
+  return figure;
+}
+
+std::vector<PublishedFigure> find_published(const ReplayResult& result, const std::string& format, const std::vector<StoredFigure>& inside) {
+  std::vector<PublishedFigure> figures;
+  for (const auto& own : inside) {
+    const Metric* metric = own.model.empty() || own.model == result.model ? find_metric(result, own.metric) : nullptr;
+    if (metric != nullptr) figures.push_back(hold_against(own.metric, metric->value, own.printed, true, own.scale, result.file));
+  }
+  const auto at = std::find_if(std::begin(kTables), std::end(kTables), [&](const TableReader& t) { return t.format == format; });
+  if (at == std::end(kTables)) return figures;
+  const auto beside = at->read(result);
+  figures.insert(figures.end(), beside.begin(), beside.end());
+  return figures;
 }
 
 Status record_published(Recorder& recorder, const ReplayResult& result) {

@@ -3,14 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <functional>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "suites/input.h"
 
 namespace assay {
 namespace {
-
-constexpr std::size_t kMaxCsvBytes = std::size_t{1} << 30;
 
 // A record of a model's text may hold any bytes: the parser gives up on broken UTF-8, and the record is counted.
 Json parse_record(std::string_view text) { return Json::parse(text, nullptr, false); }
@@ -37,14 +40,14 @@ class RecordStream {
   const StoredSink& sink_;
 };
 
-// Each member of an archive is read by a splitter of its own.
-Status read_json_members(const std::string& path, RecordStream& reader) {
-  const RecordSplitter::Sink parse = [&](std::string_view text) { return reader.add(parse_record(text)); };
-  auto splitter = std::make_unique<RecordSplitter>(parse);
+// Each member of an archive is read by a splitter of its own, which `make` gives; `Splitter` has add, finish and unterminated.
+template <class Splitter>
+Status split_members(const std::string& path, const std::function<std::unique_ptr<Splitter>()>& make, StoredCounts& counts) {
+  auto splitter = make();
   const auto end_member = [&]() -> Status {
     const Status status = splitter->finish();
-    reader.counts.unterminated = reader.counts.unterminated || splitter->unterminated();
-    splitter = std::make_unique<RecordSplitter>(parse);
+    counts.unterminated = counts.unterminated || splitter->unterminated();
+    splitter = make();
     return status;
   };
   const ChunkSink add = [&](std::string_view, std::string_view chunk, bool first) -> Status {
@@ -55,6 +58,27 @@ Status read_json_members(const std::string& path, RecordStream& reader) {
   return end_member();
 }
 
+Status read_json_members(const std::string& path, RecordStream& reader) {
+  const RecordSplitter::Sink parse = [&](std::string_view text) { return reader.add(parse_record(text)); };
+  return split_members<RecordSplitter>(path, [&] { return std::make_unique<RecordSplitter>(parse); }, reader.counts);
+}
+
+Status read_documents(const std::string& path, const DocumentReader& document, const StoredSink& sink, StoredCounts& counts) {
+  const DocumentSplitter::Sink take = [&](const DocumentPart& part) -> Status {
+    ++counts.records;
+    const Json value = parse_record(part.text);
+    if (value.is_discarded()) {
+      ++counts.malformed;
+      return {};
+    }
+    ASSAY_TRY(const bool used, document.part(part, value, sink));
+    counts.malformed += used ? 0 : 1;
+    return {};
+  };
+  const auto end = [&] { return document.end(sink); };
+  return split_members<DocumentSplitter>(path, [&] { return std::make_unique<DocumentSplitter>(take, end); }, counts);
+}
+
 Json object_of_row(const std::vector<std::string>& header, const std::vector<std::string>& row) {
   if (row.size() != header.size()) return Json();
   Json object = Json::object();
@@ -62,13 +86,17 @@ Json object_of_row(const std::vector<std::string>& header, const std::vector<std
   return object;
 }
 
+// The first row of each member is its header.
 Status read_csv_members(const std::string& path, RecordStream& reader) {
-  ASSAY_TRY(const auto members, read_members(path, "", kMaxCsvBytes));
-  for (const auto& member : members) {
-    ASSAY_TRY(const auto rows, parse_csv(member.text, path));
-    for (std::size_t i = 1; i < rows.size(); ++i) ASSAY_OK(reader.add(object_of_row(rows.front(), rows[i])));
-  }
-  return {};
+  const auto make = [&] {
+    auto header = std::make_shared<std::vector<std::string>>();
+    return std::make_unique<CsvSplitter>([&reader, header](std::vector<std::string> row) -> Status {
+      if (!header->empty()) return reader.add(object_of_row(*header, row));
+      *header = std::move(row);
+      return {};
+    });
+  };
+  return split_members<CsvSplitter>(path, make, reader.counts);
 }
 
 std::optional<std::string> text_of(const Json& value) {
@@ -82,14 +110,17 @@ std::optional<std::string> text_of(const Json& value) {
 
 const std::vector<Importer>& importers() {
   static const std::vector<Importer> kAll = {
-      {"assay-items", "item results with log-likelihoods, as suites/data/demo/claims has them",
-       read_assay_item_records, false},
-      {"csv", "a table with a header; name its columns with --fields", read_jsonl_records, true},
-      {"gsm8k-solutions", "openai/grade-school-math example_model_solutions.jsonl, four models a line",
-       read_gsm8k_solution_records, false},
-      {"jsonl", "objects, one a line or in an array; name their members with --fields", read_jsonl_records,
-       false},
-      {"zeroeval", "WildEval/ZeroEval result_dirs, one model a file", read_zeroeval_records, false},
+      {.name = "assay-items", .what = "item results with log-likelihoods, as suites/data/demo/claims has them", .records = read_assay_item_records},
+      {.name = "bbh", .what = "suzgunmirac/BIG-Bench-Hard outputs, one task a file", .document = read_bbh_document, .own_items = true},
+      {.name = "cruxeval", .what = "facebookresearch/cruxeval generations, plain or scored", .document = read_cruxeval_document, .own_items = true},
+      {.name = "csv", .what = "a table with a header; name its columns with --fields", .records = read_jsonl_records, .csv = true},
+      {.name = "evalplus", .what = "EvalPlus samples, eval_results.json and EvalPerf results", .document = read_evalplus_document},
+      {.name = "gsm8k-solutions", .what = "openai/grade-school-math example_model_solutions.jsonl, four models a line", .records = read_gsm8k_solution_records},
+      {.name = "jsonl", .what = "objects, one a line or in an array; name their members with --fields", .records = read_jsonl_records},
+      {.name = "misguided-attention", .what = "cpldcpu/MisguidedAttention outputs, detailed evaluations and summaries", .document = read_misguided_attention_document},
+      {.name = "mmlu-pro", .what = "TIGER-AI-Lab/MMLU-Pro eval_results, one model a file", .records = read_mmlu_pro_records, .own_items = true},
+      {.name = "wildbench", .what = "allenai/WildBench judged outputs, one model a file", .records = read_wildbench_records},
+      {.name = "zeroeval", .what = "WildEval/ZeroEval result_dirs, one model a file", .records = read_zeroeval_records},
   };
   return kAll;
 }
@@ -134,11 +165,23 @@ Result<FieldMap> parse_field_map(const std::string& text) {
 
 Result<StoredCounts> read_stored(const std::string& path, const Importer& importer, const FieldMap& fields,
                                  const StoredSink& sink) {
-  const RecordReader record_reader = importer.reader(fields);
-  RecordStream reader(record_reader, sink);
-  ASSAY_OK(importer.csv ? read_csv_members(path, reader) : read_json_members(path, reader));
-  ASSAY_CHECK(reader.counts.malformed <= reader.counts.records);
-  return reader.counts;
+  ASSAY_CHECK((importer.records == nullptr) != (importer.document == nullptr));
+  const StoredFile file{path, fields};
+  StoredCounts counts;
+  StoredSink all = sink;
+  std::vector<StoredFigure> figures;
+  all.figure = [&](StoredFigure figure) { figures.push_back(std::move(figure)); };
+  if (importer.document != nullptr) {
+    ASSAY_OK(read_documents(path, importer.document(file), all, counts));
+  } else {
+    const RecordReader record_reader = importer.records(file);
+    RecordStream reader(record_reader, all);
+    ASSAY_OK(importer.csv ? read_csv_members(path, reader) : read_json_members(path, reader));
+    counts = reader.counts;
+  }
+  counts.figures = std::move(figures);
+  ASSAY_CHECK(counts.malformed <= counts.records);
+  return counts;
 }
 
 std::optional<std::string> record_text(const Json& record, std::string_view name) {
@@ -151,6 +194,31 @@ std::optional<std::string> record_text(const Json& record, std::initializer_list
     if (auto text = record_text(record, name)) return text;
   }
   return std::nullopt;
+}
+
+std::optional<double> record_number(const Json& record, std::string_view name) {
+  const auto at = record.find(name);
+  if (at == record.end()) return std::nullopt;
+  if (at->is_number()) return at->get<double>();
+  if (!at->is_string()) return std::nullopt;
+  const std::string& text = at->get_ref<const std::string&>();
+  double value = 0;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool whole = failed == std::errc{} && end == text.data() + text.size() && std::isfinite(value);
+  return whole ? std::optional(value) : std::nullopt;
+}
+
+std::optional<bool> record_flag(const Json& record, std::string_view name) {
+  const auto at = record.find(name);
+  return at != record.end() && at->is_boolean() ? std::optional(at->get<bool>()) : std::nullopt;
+}
+
+std::string stem_of(const std::string& path) {
+  std::string name = std::filesystem::path(path).filename().string();
+  for (const std::string_view suffix : {".gz", ".zst", ".zip", ".jsonl", ".json", ".csv"}) {
+    if (name.size() > suffix.size() && name.ends_with(suffix)) name.erase(name.size() - suffix.size());
+  }
+  return name;
 }
 
 }  // namespace assay

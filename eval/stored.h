@@ -11,19 +11,40 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "suites/document.h"
 
 namespace assay {
+
+// One of several outputs for one item.
+struct StoredSample {
+  std::string output = {};
+  std::optional<bool> flag = {};         // the file's own verdict on it
+  std::optional<double> score = {};      // the file's own score of it, 0 to 1
+  std::optional<std::string> note = {};  // what else the file says of it
+};
 
 struct StoredOutput {
   std::string model;  // "" where the file's name tells
   std::string id;     // of the item
   std::string subset, question;
+  std::vector<std::string> options;
   std::optional<std::string> gold;    // as the file has it
   std::optional<std::string> output;  // what the model wrote; none: the record has no prediction
+  std::optional<std::string> prompt;  // what it was asked, where the file has the whole of it
   std::optional<bool> flag;           // the file's own verdict on it
   std::optional<std::string> finish_reason;
+  std::vector<StoredSample> samples;  // where an item was asked several times; `output` is then none
+  std::vector<std::pair<std::string, double>> values;  // figures of the item that the file has, by the name of the metric
   std::vector<double> log_likelihoods;  // choice suites: one an option; rolling: one
   std::optional<std::int64_t> tokens;   // rolling: tokens scored
+};
+
+// A figure over all outputs of a model that the file itself prints.
+struct StoredFigure {
+  std::string model = {};    // "" where the file's name tells
+  std::string metric = {};   // ours
+  std::string printed = {};  // all digits as the file has them
+  double scale = 100;        // printed / scale is our unit
 };
 
 // id=a,output=b,...: which member of a record means what. Empty: the importer's own names.
@@ -35,20 +56,42 @@ Result<FieldMap> parse_field_map(const std::string& text);
 struct StoredCounts {
   std::int64_t records = 0;    // all that the file holds
   std::int64_t malformed = 0;  // not JSON, bare strings among objects, no id
-  bool unterminated = false;   // an array that does not end
+  bool unterminated = false;   // an array or document that does not end
+  std::vector<StoredFigure> figures;
 };
 
-using StoredSink = std::function<Status(StoredOutput output)>;
+// Where importers put what they find.
+struct StoredSink {
+  template <class F>
+  StoredSink(F take) : output(std::move(take)) {}  // NOLINT: a function is a sink
+  Status operator()(StoredOutput out) const { return output(std::move(out)); }
+
+  std::function<Status(StoredOutput)> output;
+  std::function<void(StoredFigure)> figure = [](StoredFigure) {};
+};
+
+// What a reader may need to know of the file.
+struct StoredFile {
+  std::string path;
+  FieldMap fields;
+};
 
 // Turns one record into outputs (one file of `gsm8k-solutions` has four models a record). False: it cannot be used.
-using RecordReader =
-    std::function<Result<bool>(const Json& record, std::int64_t place, const StoredSink& sink)>;
+using RecordReader = std::function<Result<bool>(const Json& record, std::int64_t place, const StoredSink& sink)>;
+
+// For files that are one document: its parts (suites/document.h), then the end of each document. Both may give outputs.
+struct DocumentReader {
+  std::function<Result<bool>(const DocumentPart& part, const Json& value, const StoredSink& sink)> part;
+  std::function<Status(const StoredSink& sink)> end;
+};
 
 struct Importer {
   std::string_view name;
   std::string_view what;  // one line for --help
-  RecordReader (*reader)(const FieldMap& fields);
-  bool csv = false;  // rows of a table with a header, offered as objects of strings
+  RecordReader (*records)(const StoredFile& file) = nullptr;      // lines or an array of objects
+  DocumentReader (*document)(const StoredFile& file) = nullptr;  // else this
+  bool csv = false;  // records are rows of a table with a header, offered as objects of strings
+  bool own_items = false;  // records hold question and gold: a suite's own items are not looked for
 };
 
 // By name; a name that is not there is refused with the list.
@@ -64,9 +107,21 @@ std::optional<std::string> record_text(const Json& record, std::string_view name
 std::optional<std::string> record_text(const Json& record,
                                        std::initializer_list<std::string_view> names);  // first that is there
 
-RecordReader read_zeroeval_records(const FieldMap& fields);
-RecordReader read_gsm8k_solution_records(const FieldMap& fields);
-RecordReader read_jsonl_records(const FieldMap& fields);
-RecordReader read_assay_item_records(const FieldMap& fields);
+std::optional<double> record_number(const Json& record, std::string_view name);  // a number, or a text that is one
+std::optional<bool> record_flag(const Json& record, std::string_view name);
+
+// The name of a file without folders and suffixes such as .jsonl.gz; see model_of_file in eval/replay.h.
+std::string stem_of(const std::string& path);
+
+RecordReader read_assay_item_records(const StoredFile& file);
+RecordReader read_gsm8k_solution_records(const StoredFile& file);
+RecordReader read_jsonl_records(const StoredFile& file);
+RecordReader read_mmlu_pro_records(const StoredFile& file);
+RecordReader read_wildbench_records(const StoredFile& file);
+RecordReader read_zeroeval_records(const StoredFile& file);
+DocumentReader read_bbh_document(const StoredFile& file);
+DocumentReader read_cruxeval_document(const StoredFile& file);
+DocumentReader read_evalplus_document(const StoredFile& file);
+DocumentReader read_misguided_attention_document(const StoredFile& file);
 
 }  // namespace assay

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "suites/json_text.h"
 #include "suites/numbers.h"
 #include "suites/regex.h"
 
@@ -97,6 +98,30 @@ Found json_field(std::string_view output, std::string_view key) {
                          : at->dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+// The first outermost pair of braces that closes; strings are not looked at.
+std::optional<std::string_view> first_object(std::string_view text) {
+  const auto start = text.find('{');
+  int depth = 0;
+  for (std::size_t i = start; i < text.size(); ++i) {
+    if (text[i] == '{') ++depth;
+    if (text[i] == '}' && --depth == 0) return text.substr(start, i - start + 1);
+  }
+  return std::nullopt;
+}
+
+Found first_json_field(std::string_view output, std::string_view key) {
+  const auto object = first_object(output);
+  if (!object) return std::nullopt;
+  std::string flat(*object);
+  std::erase(flat, '\n');
+  const auto document = Json::parse(flat, nullptr, false);
+  if (!document.is_object()) return std::nullopt;
+  const auto at = document.find(key);
+  return at == document.end() ? std::nullopt : Found(python_text(*at));
+}
+
+Found no_answer(std::string_view, std::string_view) { return std::nullopt; }
+
 // As json_field, but an empty text is an answer too.
 Found json_field_any(std::string_view output, std::string_view key) { return json_field(output, key); }
 
@@ -121,11 +146,22 @@ Found json_field_loose(std::string_view output, std::string_view key) {
   return std::nullopt;
 }
 
+bool is_word(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
+// \b[A-J]\b by hand, from either end: many outputs have no lone letter, and a pattern would look at every word.
+bool is_lone_letter(std::string_view text, std::size_t i) {
+  if (text[i] < 'A' || text[i] > 'J') return false;
+  return (i == 0 || !is_word(text[i - 1])) && (i + 1 == text.size() || !is_word(text[i + 1]));
+}
+
 Found letter(std::string_view output, bool last) {
-  constexpr std::string_view kLoneLetter = R"(\b([A-J])\b)";
-  const Regex* regex = cached_regex(kLoneLetter);
-  ASSAY_CHECK(regex != nullptr);
-  return as_found(last ? regex->last(output) : regex->first(output));
+  for (std::size_t n = 0; n < output.size(); ++n) {
+    const std::size_t i = last ? output.size() - 1 - n : n;
+    if (is_lone_letter(output, i)) return std::string(1, output[i]);
+  }
+  return std::nullopt;
 }
 
 Found first_letter(std::string_view output, std::string_view) { return letter(output, false); }
@@ -148,9 +184,11 @@ constexpr Function kFunctions[] = {
     {"after-marker", after_marker, Pattern::text},
     {"all", all, Pattern::none},
     {"boxed", boxed, Pattern::none},
+    {"first-json-field", first_json_field, Pattern::text},
     {"first-letter", first_letter, Pattern::none},
     {"first-number", first_number, Pattern::none},
     {"first-regex", first_regex, Pattern::regex},
+    {"guess", no_answer, Pattern::text},
     {"json-field", json_field, Pattern::text},
     {"json-field-any", json_field_any, Pattern::text},
     {"json-field-loose", json_field_loose, Pattern::text},
@@ -211,7 +249,7 @@ std::optional<Extracted> extract(const std::vector<ExtractorLink>& chain, std::s
     const Function* function = find_function(link.function);
     ASSAY_CHECK(function != nullptr);
     auto found = function->run(output, link.pattern);
-    const bool may_be_empty = function->run == json_field_any || function->run == json_field_loose_any;
+    const bool may_be_empty = function->run == json_field_any || function->run == json_field_loose_any || function->run == first_json_field;
     if (found && (may_be_empty || !trim(*found).empty()))
       return Extracted{std::move(*found), link.function, link.fallback};
   }

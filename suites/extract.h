@@ -25,6 +25,9 @@ namespace assay {
 //   json-field-any    likewise, and an empty text is an answer (a program may return one)
 //   json-field-loose  the value after the key `pattern` where the object is broken or does not end
 //   json-field-loose-any  likewise, and an empty text is an answer
+//   first-json-field  the member `pattern` of the first outermost {...} that closes, line breaks dropped, as Python's str() shows it; an
+//                     empty text, null and false are answers (ZeroEval, src/evaluation/eval_utils.py)
+//   guess             nothing; see suites/guess.h: letters of `pattern` are drawn where the chain has found nothing
 //   first-letter      the first lone capital letter A to J
 //   last-letter       the last one
 const std::vector<std::string_view>& extractor_names();

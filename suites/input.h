@@ -54,6 +54,7 @@ class RecordSplitter {
   enum class Mode { unknown, lines, array, done };
   Status flush();
   Status add_line_bytes(std::string_view chunk);
+  Status add_array_bytes(std::string_view chunk);
   Status add_array_byte(char c);
 
   Sink sink_;
@@ -62,6 +63,28 @@ class RecordSplitter {
   std::string record_;
   int depth_ = 0;
   bool in_string_ = false, escaped_ = false, unterminated_ = false;
+};
+
+// Likewise for rows of comma-separated values: see parse_csv. Blank lines are no rows.
+class CsvSplitter {
+ public:
+  using Row = std::vector<std::string>;
+  using Sink = std::function<Status(Row row)>;
+  explicit CsvSplitter(Sink sink, char separator = ',', std::size_t max_row_bytes = std::size_t{64} << 20);
+
+  Status add(std::string_view chunk);
+  Status finish();  // the last row; one whose quotes do not close is given as it is
+  bool unterminated() const { return unterminated_; }  // after finish(): a quoted cell does not end
+
+ private:
+  Status add_byte(char c);
+  Status end_row();
+
+  Sink sink_;
+  char separator_;
+  std::size_t max_row_bytes_, row_bytes_ = 0;
+  Row row_;
+  bool quoted_ = false, touched_ = false, after_quote_ = false, unterminated_ = false;
 };
 
 // Rows of comma-separated values (RFC 4180: quotes, doubled quotes, line breaks inside quotes; CRLF or LF).

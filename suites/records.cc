@@ -1,4 +1,5 @@
-#include <fmt/format.h>
+#include <algorithm>
+#include <utility>
 
 #include <algorithm>
 
@@ -41,6 +42,21 @@ Status RecordSplitter::add_line_bytes(std::string_view chunk) {
   return {};
 }
 
+// Text inside strings is most of a file of outputs: it is copied span by span.
+Status RecordSplitter::add_array_bytes(std::string_view chunk) {
+  for (std::size_t i = 0; i < chunk.size() && mode_ == Mode::array; ++i) {
+    if (in_string_ && !escaped_) {
+      const auto end = std::min(chunk.find_first_of("\"\\", i), chunk.size());
+      record_ += chunk.substr(i, end - i);
+      i = end;
+      if (i == chunk.size()) break;
+    }
+    ASSAY_OK(add_array_byte(chunk[i]));
+  }
+  if (record_.size() <= max_record_bytes_) return {};
+  return Error{.code = Code::too_large, .message = "a record is larger than it may be"};
+}
+
 Status RecordSplitter::add_array_byte(char c) {
   if (in_string_) {
     in_string_ = escaped_ || c != '"';
@@ -58,8 +74,7 @@ Status RecordSplitter::add_array_byte(char c) {
     return flush();
   }
   record_ += c;
-  if (record_.size() <= max_record_bytes_) return {};
-  return Error{.code = Code::too_large, .message = "a record is larger than it may be"};
+  return {};
 }
 
 Status RecordSplitter::add(std::string_view chunk) {
@@ -73,8 +88,7 @@ Status RecordSplitter::add(std::string_view chunk) {
     if (mode_ == Mode::lines) break;
   }
   if (mode_ == Mode::lines) return add_line_bytes(chunk.substr(i));
-  for (; i < chunk.size() && mode_ == Mode::array; ++i) ASSAY_OK(add_array_byte(chunk[i]));
-  return {};
+  return mode_ == Mode::array ? add_array_bytes(chunk.substr(i)) : Status{};
 }
 
 Status RecordSplitter::finish() {
@@ -82,40 +96,73 @@ Status RecordSplitter::finish() {
   return flush();
 }
 
-Result<std::vector<std::vector<std::string>>> parse_csv(std::string_view text, std::string_view file,
-                                                        char separator) {
-  std::vector<std::vector<std::string>> rows;
-  std::vector<std::string> row(1);
-  bool quoted = false, touched = false;
-  std::size_t cells = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    const bool doubled = i + 1 < text.size() && text[i + 1] == '"';
-    touched = touched || (c != '\n' && c != '\r');
-    if (quoted && c == '"' && doubled) {
-      row.back() += '"';
-      ++i;
-    } else if (c == '"' && (quoted || row.back().empty())) {
-      quoted = !quoted;
-    } else if (quoted) {
-      row.back() += c;
-    } else if (c == separator) {
-      row.emplace_back();
-      if (++cells > kMaxCells)
-        return Error{.code = Code::too_large, .message = "too many cells", .file = std::string(file)};
-    } else if (c == '\n') {
-      if (touched) rows.push_back(std::move(row));
-      row.assign(1, {});
-      touched = false;
-    } else if (c != '\r') {
-      row.back() += c;
+CsvSplitter::CsvSplitter(Sink sink, char separator, std::size_t max_row_bytes)
+    : sink_(std::move(sink)), separator_(separator), max_row_bytes_(max_row_bytes), row_(1) {
+  ASSAY_CHECK(sink_ != nullptr && max_row_bytes_ > 0);
+}
+
+Status CsvSplitter::end_row() {
+  const bool keep = touched_;
+  Row row = std::exchange(row_, Row(1));
+  touched_ = false;
+  row_bytes_ = 0;
+  return keep ? sink_(std::move(row)) : Status{};
+}
+
+// A quote after a quote inside a quoted cell is one quote of its text; else the first of them has ended the cell's quoted part.
+Status CsvSplitter::add_byte(char c) {
+  touched_ = touched_ || (c != '\n' && c != '\r');
+  if (std::exchange(after_quote_, false)) {
+    quoted_ = c == '"';
+    if (quoted_) {
+      row_.back() += '"';
+      return {};
     }
   }
-  if (quoted) {
-    return Error{.code = Code::truncated, .message = "a quoted cell does not end", .file = std::string(file)};
+  if (quoted_) {
+    after_quote_ = c == '"';
+    if (!after_quote_) row_.back() += c;
+  } else if (c == '"' && row_.back().empty()) {
+    quoted_ = true;
+  } else if (c == separator_) {
+    row_.emplace_back();
+  } else if (c == '\n') {
+    return end_row();
+  } else if (c != '\r') {
+    row_.back() += c;
   }
-  if (touched) rows.push_back(std::move(row));
-  return rows;
+  return {};
+}
+
+Status CsvSplitter::add(std::string_view chunk) {
+  for (const char c : chunk) {
+    ASSAY_OK(add_byte(c));
+    if (++row_bytes_ > max_row_bytes_) return Error{.code = Code::too_large, .message = "a row is larger than it may be"};
+  }
+  return {};
+}
+
+Status CsvSplitter::finish() {
+  if (std::exchange(after_quote_, false)) quoted_ = false;
+  unterminated_ = quoted_;
+  return end_row();
+}
+
+Result<std::vector<std::vector<std::string>>> parse_csv(std::string_view text, std::string_view file, char separator) {
+  std::vector<std::vector<std::string>> rows;
+  std::size_t cells = 0;
+  CsvSplitter splitter(
+      [&](CsvSplitter::Row row) -> Status {
+        cells += row.size();
+        if (cells > kMaxCells) return Error{.code = Code::too_large, .message = "too many cells", .file = std::string(file)};
+        rows.push_back(std::move(row));
+        return {};
+      },
+      separator);
+  ASSAY_OK(splitter.add(text));
+  ASSAY_OK(splitter.finish());
+  if (!splitter.unterminated()) return rows;
+  return Error{.code = Code::truncated, .message = "a quoted cell does not end", .file = std::string(file)};
 }
 
 Result<std::vector<std::vector<std::string>>> parse_tsv(std::string_view text, std::string_view file) {

@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <numbers>
 
+#include "suites/arithmetic.h"
 #include "suites/draws.h"
 #include "suites/extract.h"
+#include "suites/json_text.h"
 #include "suites/numbers.h"
 #include "suites/policy.h"
 
@@ -98,18 +101,63 @@ Verdict same_letter(std::string_view answer, std::string_view gold) {
   return letter(answer) == expected;
 }
 
+// The text between a quote or more at each end, its line breaks as a program writes them.
+std::string quoted_text(std::string_view text) {
+  std::string out;
+  for (const char c : unquoted(text)) out += c == '\n' ? std::string("\\n") : std::string(1, c);
+  return out;
+}
+
+Verdict same_quoted_text(std::string_view answer, std::string_view gold) { return quoted_text(answer) == quoted_text(gold); }
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// -?\d+(\.\d+)?, the first that is there.
+std::optional<double> leading_double(std::string_view text) {
+  const auto begin = std::find_if(text.begin(), text.end(), is_digit);
+  if (begin == text.end()) return std::nullopt;
+  auto end = std::find_if_not(begin, text.end(), is_digit);
+  if (end != text.end() && *end == '.' && end + 1 != text.end() && is_digit(end[1])) end = std::find_if_not(end + 1, text.end(), is_digit);
+  double value = 0;
+  if (std::from_chars(&*begin, &*begin + (end - begin), value).ec != std::errc{}) return std::nullopt;
+  return begin != text.begin() && begin[-1] == '-' ? -value : value;
+}
+
+std::optional<double> first_double(std::string_view text) {
+  std::string bare(text);
+  std::erase(bare, '$');
+  bare = trimmed(bare);
+  std::erase(bare, ',');
+  if (bare.find('/') != std::string::npos) {
+    if (const auto value = arithmetic_value(bare)) return leading_double(python_float(*value));  // "1e-05" begins with 1
+  }
+  return leading_double(bare);
+}
+
+Verdict same_first_number(std::string_view answer, std::string_view gold) {
+  const auto expected = first_double(gold);
+  if (!expected) return std::nullopt;
+  const auto given = first_double(answer);
+  return given && *given == *expected;
+}
+
+Verdict not_compared(std::string_view, std::string_view) { return std::nullopt; }
+
 struct Equality {
   std::string_view name;
   Verdict (*run)(std::string_view answer, std::string_view gold);
 };
 
 constexpr Equality kEqualities[] = {
+    {"first-number", same_first_number},
     {"integer", same_integer},
     {"letter", same_letter},
     {"literal", same_literal},
     {"number", same_exact_number},
     {"number-bare", same_bare},
     {"number-loose", same_loose_number},
+    {"quoted-text", same_quoted_text},
+    {"stored", not_compared},
     {"text", same_text},
     {"text-folded", same_folded},
 };
@@ -183,7 +231,8 @@ std::optional<bool> equal_answers(std::string_view equality, std::string_view an
                                [&](const Equality& e) { return e.name == equality; });
   ASSAY_CHECK(at != std::end(kEqualities));
   if (trimmed(gold).empty()) return std::nullopt;
-  if (trimmed(answer).empty() && equality != "literal") return false;  // '' and ' ' are literals
+  if (equality == "stored") return std::nullopt;
+  if (trimmed(answer).empty() && equality != "literal" && equality != "quoted-text") return false;  // '' and ' ' are literals
   return at->run(answer, gold);
 }
 

@@ -15,12 +15,17 @@
 namespace assay {
 
 // The names an `equality` may have, sorted.
+//   first-number   the first numbers in both are the same double, after $ and , are taken off and a text with / is
+//                  evaluated where it is arithmetic (ZeroEval, src/evaluation/gsm_eval.py and math_eval.py)
 //   integer        both are integers of the same value, leading zeros and + aside
 //   letter         the same letter, case and brackets aside; gold is that of the right option's place
 //   literal        the same text, quotes at its ends aside, or the same number (crux); an empty one equals ''
+//   quoted-text    the same text once quotes are taken off both ends and line breaks are written \n (ZeroEval,
+//                  src/evaluation/crux_eval.py); two empty ones are equal
 //   number         the same number: $ , % and blanks taken off, fractions and decimals compared exactly
 //   number-bare    the same text once $ , and a final full stop are taken off
 //   number-loose   as `number` where both are numbers; else the same text, or the first numbers in both are equal
+//   stored         never compared: the verdict is the one that lies beside the output (a judge's, a sandbox's)
 //   text           equal after trimming blanks
 //   text-folded    likewise, ASCII case and runs of blanks aside
 const std::vector<std::string_view>& equality_names();

@@ -1,0 +1,39 @@
+// allenai/WildBench eval_results: one model a file, each output with the judge's score from 1 to 10 (a number or a text). The published
+// table (src/show_table.py there) has the mean score, that less 5 and doubled, and the mean length of the outputs that are not empty.
+#include <nlohmann/json.hpp>
+
+#include "eval/stored.h"
+#include "suites/score.h"
+
+namespace assay {
+namespace {
+
+constexpr double kLowest = 1, kHighest = 10, kMiddle = 5;
+
+std::string model_of(const std::string& path) {
+  std::string name = stem_of(path);
+  constexpr std::string_view kTail = ".score";
+  if (name.ends_with(kTail)) name.erase(name.size() - kTail.size());
+  return name;
+}
+
+}  // namespace
+
+RecordReader read_wildbench_records(const StoredFile& file) {
+  return [model = model_of(file.path)](const Json& record, std::int64_t, const StoredSink& sink) -> Result<bool> {
+    const auto id = record_text(record, {"session_id", "id"});
+    const auto score = record_number(record, "score");
+    if (!id || id->empty() || !score || !(*score >= kLowest && *score <= kHighest)) return false;
+    StoredOutput out;
+    out.model = model;
+    out.id = *id;
+    out.output = record_text(record, {"model_output", "output"});
+    if (!out.output) return false;
+    out.values = {{"score", *score}, {"adjusted_score", (*score - kMiddle) * 2}};
+    if (!out.output->empty()) out.values.emplace_back("avg_len", static_cast<double>(count_code_points(*out.output)));
+    ASSAY_OK(sink(std::move(out)));
+    return true;
+  };
+}
+
+}  // namespace assay
