@@ -104,12 +104,26 @@ std::string check_text(const SuiteCheck& check) {
   return text;
 }
 
+// What to put where, in one sentence.
+Error nothing_there(const SuiteCheck& check, const std::string& folder) {
+  std::vector<std::string> wanted;
+  for (const SourceCheck& s : check.sources) {
+    wanted.push_back(fmt::format("{} {}{}", s.name, s.file, s.from.empty() ? "" : fmt::format(" from {}", s.from)));
+  }
+  return Error{.code = Code::not_found,
+               .message = folder.empty() ? "name the folder of the data sets with --data" : "the data folder does not hold the items of this suite",
+               .file = folder,
+               .field = check.suite,
+               .expected = fmt::format("{}", fmt::join(wanted, "; "))};
+}
+
 Result<int> run_add(const Globals& globals, const SuiteArguments& arguments) {
   ASSAY_TRY(const SuiteCheck check, check_sources(arguments.name, arguments.data_dir));
+  if (!check.has_items) return nothing_there(check, arguments.data_dir);
   ASSAY_TRY(Database database, Database::create(globals.db));
   ASSAY_OK(register_sources(database, check));
   print_result(globals, check_json(check), check_text(check));
-  return check.has_items ? kFine : kRefused;
+  return kFine;
 }
 
 struct Side {
