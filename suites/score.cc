@@ -11,6 +11,7 @@
 #include "suites/draws.h"
 #include "suites/extract.h"
 #include "suites/json_text.h"
+#include "suites/math_equal.h"
 #include "suites/numbers.h"
 #include "suites/policy.h"
 
@@ -143,6 +144,8 @@ Verdict same_first_number(std::string_view answer, std::string_view gold) {
 
 Verdict not_compared(std::string_view, std::string_view) { return std::nullopt; }
 
+Verdict same_mathematics(std::string_view answer, std::string_view gold) { return same_math(answer, gold); }
+
 struct Equality {
   std::string_view name;
   Verdict (*run)(std::string_view answer, std::string_view gold);
@@ -153,6 +156,7 @@ constexpr Equality kEqualities[] = {
     {"integer", same_integer},
     {"letter", same_letter},
     {"literal", same_literal},
+    {"math", same_mathematics},
     {"number", same_exact_number},
     {"number-bare", same_bare},
     {"number-loose", same_loose_number},

@@ -20,6 +20,7 @@ namespace assay {
 //   integer        both are integers of the same value, leading zeros and + aside
 //   letter         the same letter, case and brackets aside; gold is that of the right option's place
 //   literal        the same text, quotes at its ends aside, or the same number (crux); an empty one equals ''
+//   math           the same mathematics: values, tuples, intervals, sets, equations (suites/math_equal.h)
 //   quoted-text    the same text once quotes are taken off both ends and line breaks are written \n (ZeroEval,
 //                  src/evaluation/crux_eval.py); two empty ones are equal
 //   number         the same number: $ , % and blanks taken off, fractions and decimals compared exactly
