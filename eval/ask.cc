@@ -6,6 +6,7 @@
 
 #include "base/sha256.h"
 #include "eval/generation.h"
+#include "eval/judge_programs.h"
 #include "eval/requests.h"
 #include "reference/text/utf8.h"
 #include "suites/render.h"
@@ -159,7 +160,17 @@ class Wave {
     ASSAY_TRY(const std::vector<GenerateAnswer> answers, model_.engine->generate(requests, options));
     ASSAY_CHECK(answers.size() == asked_.size());
     for (const GenerateAnswer& answer : answers) score_text(asked_[answer.request], answer, options.stop_ids, stops);
+    judge();
     return {};
+  }
+
+  void judge() {
+    std::vector<ItemScore*> scores;
+    for (AskedItem& asked : asked_) scores.push_back(&asked.score);
+    judge_programs(scores, model_.threads);
+    for (AskedItem& asked : asked_) {
+      for (SampleRecord& sample : asked.record.samples) sample.correct = asked.score.correct;
+    }
   }
 
   void score_text(AskedItem& asked, const GenerateAnswer& answer, const std::vector<std::int32_t>& stop_ids, const StopStrings& stops) {

@@ -205,11 +205,11 @@ Status Recorder::end_run(std::int64_t run_id, const RunEnd& end) {
       "UPDATE run SET status = ?, finished_at_utc = ?, wall_seconds = ?, cost_usd = ?, tokens_asked = ?, "
       "tokens_computed = ?,"
       " tokens_generated = ?, items_seen = ?, malformed = ?, duplicated = ?, truncated = ?, unextractable = "
-      "?, fallback = ?"
+      "?, fallback = ?, harness_faults = ?"
       " WHERE id = ?",
       end.status, now_utc(), end.wall_seconds, end.cost_usd, end.tokens_asked, end.tokens_computed,
       end.tokens_generated, a.seen, a.malformed, a.duplicated, a.truncated, a.unextractable, a.fallback,
-      run_id);
+      a.harness_faults, run_id);
 }
 
 Status Recorder::event(std::optional<std::int64_t> run_id, std::string_view kind, std::string_view message) {
@@ -270,7 +270,7 @@ Json metrics_json(const std::vector<Metric>& metrics) {
 Json audit_json(const Audit& a) {
   return Json{{"expected", a.expected},     {"seen", a.seen},           {"malformed", a.malformed},
               {"duplicated", a.duplicated}, {"truncated", a.truncated}, {"unextractable", a.unextractable},
-              {"fallback", a.fallback}};
+              {"fallback", a.fallback},     {"harness_faults", a.harness_faults}};
 }
 
 std::string audit_text(const Audit& a) {
@@ -283,6 +283,7 @@ std::string audit_text(const Audit& a) {
   add(a.truncated, "truncated");
   add(a.unextractable, "without an answer");
   add(a.fallback, "by fallback");
+  add(a.harness_faults, "not judged for a fault of the harness");
   return text;
 }
 

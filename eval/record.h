@@ -25,6 +25,7 @@ struct Audit {
   std::int64_t truncated = 0;      // outputs that ended at the token limit, or inputs that were cut
   std::int64_t unextractable = 0;  // outputs in which no answer was found
   std::int64_t fallback = 0;       // answers that only a fallback of the chain found
+  std::int64_t harness_faults = 0;  // outputs about which nothing could be found out (eval/sandbox.h); in no score
 };
 
 struct ModelRecord {

@@ -14,6 +14,7 @@
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "base/sha256.h"
+#include "eval/judge_programs.h"
 #include "eval/replay_score.h"
 
 namespace assay {
@@ -107,6 +108,7 @@ void count_audit(Audit& audit, const Protocol& protocol, const StoredOutput& out
   if (output.finish_reason == "length") ++audit.truncated;
   if (protocol.kind == ProtocolKind::generate && !score.extracted) ++audit.unextractable;
   if (score.fallback) ++audit.fallback;
+  if (score.harness_fault) ++audit.harness_faults;
 }
 
 // Where items were asked several times, the error of their shares on these very items.
@@ -149,28 +151,38 @@ ReplayResult empty_result(const Suite& suite, const Protocol& protocol, const Fi
   return result;
 }
 
+// A row for each output that can be scored and is the first of its item.
+void score_rows(Scored& scored, const Protocol& protocol, const Outputs& outputs, int threads) {
+  std::unordered_set<std::string_view> seen;
+  scored.rows.reserve(outputs.size());
+  for (const auto& stored : outputs) {
+    auto score = stored.item != nullptr ? score_record(protocol, *stored.item, stored.output, scored.result.model) : std::nullopt;
+    if (!score) {
+      ++scored.result.audit.malformed;
+    } else if (!seen.insert(stored.output.id).second) {
+      ++scored.result.audit.duplicated;
+    } else {
+      scored.rows.push_back({&stored, std::move(*score)});
+    }
+  }
+  std::vector<ItemScore*> scores;
+  for (auto& row : scored.rows) scores.push_back(&row.score.score);
+  judge_programs(scores, threads);
+}
+
 Scored score_model(const Suite& suite, const Protocol& protocol, const FileContent& content,
-                   const std::string& model, const Outputs& outputs, const std::string& format) {
+                   const std::string& model, const Outputs& outputs, const std::string& format, int threads) {
   Scored scored;
   scored.protocol = &protocol;
   scored.result = empty_result(suite, protocol, content, model);
   ReplayResult& result = scored.result;
-  std::unordered_set<std::string_view> seen;
+  score_rows(scored, protocol, outputs, threads);
   FlagAgreement flags;
-  scored.rows.reserve(outputs.size());
-  for (const auto& stored : outputs) {
-    const StoredOutput& output = stored.output;
-    auto score = stored.item != nullptr ? score_record(protocol, *stored.item, output, model) : std::nullopt;
-    if (!score) {
-      ++result.audit.malformed;
-    } else if (!seen.insert(output.id).second) {
-      ++result.audit.duplicated;
-    } else {
-      count_audit(result.audit, protocol, output, score->score);
-      if (output.flag && protocol.equality != "stored") count_flag(flags, output, score->score);
-      result.verdicts.emplace_back(output.id, score->score.correct);
-      scored.rows.push_back({&stored, std::move(*score)});
-    }
+  for (const auto& row : scored.rows) {
+    const StoredOutput& output = row.stored->output;
+    count_audit(result.audit, protocol, output, row.score.score);
+    if (output.flag && protocol.equality != "stored") count_flag(flags, output, row.score.score);
+    result.verdicts.emplace_back(output.id, row.score.score.correct);
   }
   if (flags.of > 0) result.flags = std::move(flags);
   set_metrics(scored);
@@ -180,10 +192,12 @@ Scored score_model(const Suite& suite, const Protocol& protocol, const FileConte
 
 Result<std::vector<const Protocol*>> choose_protocols(const Suite& suite, const ReplayOptions& options) {
   std::vector<const Protocol*> chosen;
-  if (options.protocol == "all") {
-    for (const auto& protocol : suite.protocols) chosen.push_back(&protocol);
-  } else if (const Protocol* own = suite.find_protocol(options.format);
-             options.protocol.empty() && own != nullptr) {
+  const Protocol* const own = suite.find_protocol(options.format);
+  if (options.protocol == "all") {  // of the kind that the outputs have, where that is known
+    for (const auto& protocol : suite.protocols) {
+      if (own == nullptr || own->kind == protocol.kind) chosen.push_back(&protocol);
+    }
+  } else if (options.protocol.empty() && own != nullptr) {
     chosen.push_back(own);
   } else {
     ASSAY_TRY(const Protocol* named, choose_protocol(suite, options.protocol));
@@ -194,12 +208,12 @@ Result<std::vector<const Protocol*>> choose_protocols(const Suite& suite, const 
 
 Result<FileScores> score_file(const std::string& path, const Suite& suite, const ItemIndex& by_id,
                               const Importer& importer, const std::vector<const Protocol*>& protocols,
-                              const FieldMap& fields) {
+                              const FieldMap& fields, int threads) {
   FileScores file;
   ASSAY_TRY(file.content, read_content(path, suite, by_id, importer, fields));
   for (const auto& [model, outputs] : file.content.models) {
     for (const Protocol* protocol : protocols) {
-      file.scored.push_back(score_model(suite, *protocol, file.content, model, outputs, std::string(importer.name)));
+      file.scored.push_back(score_model(suite, *protocol, file.content, model, outputs, std::string(importer.name), threads));
     }
   }
   return file;
@@ -342,7 +356,8 @@ Result<std::vector<ReplayResult>> replay(const std::vector<std::string>& paths, 
     const std::size_t n = std::min(wave, files.size() - begin);
     std::vector<std::optional<Result<FileScores>>> scores(n);
     pool.run(n, [&](std::size_t i, int) {
-      scores[i] = score_file(files[begin + i], suite, by_id, *importer, protocols, options.fields);
+      scores[i] = score_file(files[begin + i], suite, by_id, *importer, protocols, options.fields,
+                             std::max(1, options.threads / static_cast<int>(n)));
     });
     for (auto& score : scores) {
       if (!score->ok()) return std::move(*score).error();

@@ -192,6 +192,7 @@ class SuiteRun {
       out.truncated += one.truncated ? 1 : 0;
       out.unextractable += protocol_.kind == ProtocolKind::generate && !one.score.extracted ? 1 : 0;
       out.fallback += one.score.fallback ? 1 : 0;
+      out.harness_faults += one.score.harness_fault ? 1 : 0;
     }
     return out;
   }

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "eval/judge_programs.h"
 #include "eval/stored.h"
 #include "suites/score.h"
 
@@ -18,10 +19,14 @@ Item item_of_line(const Suite& suite, const Json& record, const std::string& id)
   return item;
 }
 
-}  // namespace
+// A line before its program, if it is one, was run.
+struct ScoredLine {
+  Json id;
+  bool has_output = false;
+  ItemScore score;
+};
 
-Result<Json> score_line(const Suite& suite, const Protocol& protocol, std::string_view text,
-                        std::int64_t line, std::string_view file) {
+Result<ScoredLine> score_line(const Suite& suite, const Protocol& protocol, std::string_view text, std::int64_t line, std::string_view file) {
   auto record = parse_json(text, file);
   if (!record.ok() || !record->is_object()) {
     return Error{.code = Code::bad_json,
@@ -30,19 +35,25 @@ Result<Json> score_line(const Suite& suite, const Protocol& protocol, std::strin
                  .got = std::string(text.substr(0, 60))};
   }
   const auto id = record->find("id");
-  Json out = {{"id", id == record->end() ? Json(nullptr) : *id}};
   const auto output = record_text(*record, "output");
   const Item item = item_of_line(suite, *record, record_text(*record, "id").value_or(""));
-  const ItemScore score = score_output(protocol, item, output.value_or(""));
+  return ScoredLine{id == record->end() ? Json(nullptr) : *id, output.has_value(), score_output(protocol, item, output.value_or(""))};
+}
+
+Json line_json(const ScoredLine& line) {
+  const ItemScore& score = line.score;
+  Json out = {{"id", line.id}};
   out["extracted"] = score.extracted ? Json(*score.extracted) : Json(nullptr);
   out["correct"] = score.correct ? Json(*score.correct) : Json(nullptr);
   out["by"] = score.extractor.empty() ? Json(nullptr) : Json(score.extractor);
-  out["why"] = output ? score.why : "there is no output";
+  out["why"] = line.has_output ? score.why : "there is no output";
   return out;
 }
 
+}  // namespace
+
 Result<std::string> score_lines(const Suite& suite, const Protocol& protocol, std::string_view text,
-                                std::string_view file) {
+                                std::string_view file, int threads) {
   if (protocol.kind != ProtocolKind::generate) {
     return Error{.code = Code::unsupported,
                  .message =
@@ -50,7 +61,7 @@ Result<std::string> score_lines(const Suite& suite, const Protocol& protocol, st
                      "--protocol",
                  .field = protocol.name};
   }
-  std::string out;
+  std::vector<ScoredLine> lines;
   std::int64_t line = 0;
   while (!text.empty()) {
     const auto end = std::min(text.find('\n'), text.size());
@@ -58,9 +69,14 @@ Result<std::string> score_lines(const Suite& suite, const Protocol& protocol, st
     text.remove_prefix(std::min(end + 1, text.size()));
     ++line;
     if (row.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    ASSAY_TRY(const Json scored, score_line(suite, protocol, row, line, file));
-    out += dump_json(scored) + "\n";
+    ASSAY_TRY(ScoredLine scored, score_line(suite, protocol, row, line, file));
+    lines.push_back(std::move(scored));
   }
+  std::vector<ItemScore*> scores;
+  for (ScoredLine& scored : lines) scores.push_back(&scored.score);
+  judge_programs(scores, threads);
+  std::string out;
+  for (const ScoredLine& scored : lines) out += dump_json(line_json(scored)) + "\n";
   return out;
 }
 

@@ -9,13 +9,9 @@
 
 namespace assay {
 
-// One line. A missing gold is looked up in the suite by id; without one `correct` is null. A missing output is wrong. A line that is
-// no object is refused; `line` counts from 1.
-Result<Json> score_line(const Suite& suite, const Protocol& protocol, std::string_view text,
-                        std::int64_t line, std::string_view file);
-
-// All lines of a text, one result a line.
+// One result a line. A missing gold is looked up in the suite by id; without one `correct` is null. A missing output is wrong. A line
+// that is no object is refused. Programs run in the sandbox on `threads` threads.
 Result<std::string> score_lines(const Suite& suite, const Protocol& protocol, std::string_view text,
-                                std::string_view file);
+                                std::string_view file, int threads = 1);
 
 }  // namespace assay

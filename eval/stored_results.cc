@@ -1,5 +1,8 @@
 #include "eval/stored_results.h"
 
+#include "base/parallel.h"
+#include "eval/judge_programs.h"
+
 namespace assay {
 namespace {
 
@@ -74,6 +77,9 @@ Result<std::vector<AskedItem>> stored_results(const Database& database, std::int
     ASSAY_TRY(AskedItem asked, score_again(database, protocol, suite, index, found->second));
     out.push_back(std::move(asked));
   }
+  std::vector<ItemScore*> scores;
+  for (AskedItem& asked : out) scores.push_back(&asked.score);
+  judge_programs(scores, hardware_threads());
   return out;
 }
 

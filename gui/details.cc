@@ -130,7 +130,7 @@ std::string run_name(const Store& store, MaybeId id) {
 
 Tone audit_tone(const RunRow& run) {
   if (run.seen < run.expected || run.malformed > 0 || run.duplicated > 0) return Tone::bad;
-  return run.unextractable + run.truncated + run.fallback > 0 ? Tone::open : Tone::good;
+  return run.unextractable + run.truncated + run.fallback + run.harness_faults > 0 ? Tone::open : Tone::good;
 }
 
 std::string audit_text(const RunRow& run) {
@@ -144,6 +144,7 @@ std::string audit_text(const RunRow& run) {
   add(run.truncated, "truncated");
   add(run.unextractable, "no answer");
   add(run.fallback, "by fallback");
+  add(run.harness_faults, "harness faults");
   return text.empty() ? "clean" : text;
 }
 

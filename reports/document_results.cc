@@ -95,6 +95,7 @@ std::vector<Cell> audit_cells(const RunRow& run) {
           integer_cell(run.truncated),
           integer_cell(run.unextractable),
           integer_cell(run.fallback),
+          integer_cell(run.harness_faults),
           integer_cell(run.router_ties)};
 }
 
@@ -235,6 +236,7 @@ Section run_section(const std::vector<RunRow>& runs, const std::vector<Compariso
                           {"truncated", "truncated", true},
                           {"unextractable", "no answer found", true},
                           {"fallback", "by fallback", true},
+                          {"harness_faults", "harness faults", true},
                           {"router_ties", "router ties", true}},
               .rows = {}};
   Table effort{.key = "effort",

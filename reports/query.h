@@ -67,7 +67,7 @@ struct RunRow {
   std::int64_t correct = 0, wrong = 0, unjudged = 0;
   // Audit: what the score rests on.
   std::int64_t expected = 0, seen = 0, malformed = 0, duplicated = 0, truncated = 0, unextractable = 0,
-               fallback = 0;
+               fallback = 0, harness_faults = 0;
   std::int64_t router_ties = 0;  // router decisions closer than 1e-5 in all its items
   MaybeInt tokens_asked, tokens_computed, tokens_generated, limit_items, seed, threads;
   MaybeReal seconds, cost_usd, usd_per_hour;

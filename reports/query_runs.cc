@@ -51,6 +51,7 @@ RunRow read_run(Columns& in, RunBasis& basis) {
   row.truncated = in.integer();
   row.unextractable = in.integer();
   row.fallback = in.integer();
+  row.harness_faults = in.integer();
   row.tokens_asked = in.maybe_integer();
   row.tokens_computed = in.maybe_integer();
   row.tokens_generated = in.maybe_integer();
@@ -84,7 +85,7 @@ RunRow read_run(Columns& in, RunBasis& basis) {
 
 constexpr std::string_view kRunSql = R"(
   SELECT r.id, r.kind, r.model_id, r.suite_id, r.protocol_id, m.name, s.name, p.name, p.main_metric, o.name, r.status,
-         r.items_expected, r.items_seen, r.malformed, r.duplicated, r.truncated, r.unextractable, r.fallback,
+         r.items_expected, r.items_seen, r.malformed, r.duplicated, r.truncated, r.unextractable, r.fallback, r.harness_faults,
          r.tokens_asked, r.tokens_computed, r.tokens_generated, r.limit_items, r.seed, r.threads, r.wall_seconds,
          r.cost_usd, e.usd_per_hour, e.unit, e.source, r.recipe, r.kernel_set, r.backend, d.name, r.sampling_json,
          r.started_at_utc, r.finished_at_utc, r.identity, w.digest, t.digest, s.items_digest, p.digest, p.definition_json

@@ -41,6 +41,8 @@ Status check_kind(const Protocol& p, std::string_view file) {
   if (generate && p.max_tokens <= 0)
     return refuse(file, p.name, "a generation protocol needs max_tokens above 0");
   if (generate && p.equality.empty()) return refuse(file, p.name, "a generation protocol needs an equality");
+  if ((p.equality == kPythonTests) != !p.tests.empty())
+    return refuse(file, p.name, "tests and the equality python-tests belong together");
   if (p.metrics.empty()) return refuse(file, p.name, "a protocol needs at least one metric");
   if (std::any_of(p.stops.begin(), p.stops.end(), [](const std::string& s) { return s.empty(); })) {
     return refuse(file, p.name, "an empty stop string would end every text at once");
@@ -78,6 +80,7 @@ Status parse_texts(Fields& fields, Protocol& p) {
   ASSAY_TRY(p.option_line, fields.text("option_line", ""));
   ASSAY_TRY(p.separator, fields.text("separator", "\n\n"));
   ASSAY_TRY(p.primer, fields.text("primer", ""));
+  ASSAY_TRY(p.tests, fields.text("tests", ""));
   ASSAY_TRY(p.stops, fields.texts("stops"));
   return {};
 }

@@ -7,6 +7,7 @@
 
 #include "suites/json_text.h"
 #include "suites/numbers.h"
+#include "suites/program.h"
 #include "suites/regex.h"
 
 namespace assay {
@@ -71,6 +72,8 @@ Found boxed(std::string_view output, std::string_view) {
   const auto at = output.rfind(kBox);
   return at == std::string_view::npos ? std::nullopt : as_found(braced(output, at + kBox.size() - 1));
 }
+
+Found code(std::string_view output, std::string_view) { return std::string(find_code(output)); }
 
 // The last outermost pair of braces that closes. Strings are not looked at: prose around the object has
 // quotes of its own.
@@ -184,6 +187,7 @@ constexpr Function kFunctions[] = {
     {"after-marker", after_marker, Pattern::text},
     {"all", all, Pattern::none},
     {"boxed", boxed, Pattern::none},
+    {"code", code, Pattern::none},
     {"first-json-field", first_json_field, Pattern::text},
     {"first-letter", first_letter, Pattern::none},
     {"first-number", first_number, Pattern::none},

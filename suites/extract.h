@@ -15,6 +15,7 @@ namespace assay {
 // The names that an ExtractorLink may have, sorted.
 //   all               everything, blanks trimmed
 //   boxed             the content of the last \boxed{...}, braces matched
+//   code           a program: the ``` block that defines something, else the first one, else everything
 //   first-regex       group 1 (or the whole) of the first match of `pattern` (PCRE2, UTF-8)
 //   last-regex        likewise of the last match
 //   first-number      the first number; , between digits, $ and % are understood

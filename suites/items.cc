@@ -46,10 +46,34 @@ Status set_options(const Json& value, Item& item, std::string_view file, std::in
   return {};
 }
 
+// A list of texts as lines, a list of lists as one entry each.
+std::optional<std::string> as_lines(const Json& value) {
+  if (!value.is_array()) return as_text(value);
+  std::string lines;
+  for (const auto& entry : value) {
+    const auto text = as_text(entry);
+    if (!text) return std::nullopt;
+    lines += (lines.empty() ? "" : "\n") + *text;
+  }
+  return lines;
+}
+
+// Other right answers: an array of texts, or of arrays of spans.
+Status set_aliases(const Json& value, Item& item, std::string_view file, std::int64_t place) {
+  if (!value.is_array()) return row_error(Code::bad_value, "the aliases are no array", file, place, "aliases");
+  for (const auto& entry : value) {
+    const auto alias = as_lines(entry);
+    if (!alias) return row_error(Code::bad_value, "an alias is neither a text nor a list of texts", file, place, "aliases");
+    item.golds.push_back(*alias);
+  }
+  return {};
+}
+
 Status set_field(Item& item, const std::string& ours, const Json& value, std::string_view file,
                  std::int64_t place) {
   if (ours == "options") return set_options(value, item, file, place);
-  const auto text = as_text(value);
+  if (ours == "aliases") return set_aliases(value, item, file, place);
+  const auto text = as_lines(value);
   if (!text) return row_error(Code::bad_value, "a field is neither text nor number", file, place, ours);
   if (ours == "id")
     item.id = *text;

@@ -45,6 +45,9 @@ std::string solution_of(const Protocol& protocol, const Item& item, std::string_
 }  // namespace
 
 std::string_view find_code(std::string_view output) {
+  // A body that goes on where the prompt ended: a fence there closes what the prompt opened.
+  const auto begin = output.find_first_not_of("\r\n");
+  if (begin != std::string_view::npos && (output[begin] == ' ' || output[begin] == '\t')) return output.substr(0, output.find(kFence));
   std::string_view first;
   bool any = false;
   for (std::size_t open = output.find(kFence); open != std::string_view::npos;) {

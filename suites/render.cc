@@ -231,6 +231,8 @@ Result<RenderedRequest> render_request(const Suite& suite, const Protocol& proto
   return Rendering(suite, protocol, item).render(render_chat);
 }
 
+Result<std::string> render_text(std::string_view text, const Item& item) { return expand(text, Scope{item}); }
+
 Status check_template(std::string_view text, const Item& sample, bool option, std::string_view file) {
   auto expanded = expand(text, Scope{sample, option ? 0 : -1, option ? "" : "{letter}"});
   if (expanded.ok()) return {};

@@ -43,6 +43,9 @@ using ChatRenderer =
 Result<RenderedRequest> render_request(const Suite& suite, const Protocol& protocol, const Item& item,
                                        const ChatRenderer& render_chat = {});
 
+// A template about an item alone: {name} and {name|TAIL} of its fields.
+Result<std::string> render_text(std::string_view text, const Item& item);
+
 // Refuses a template that names an unknown field or has a brace that does not close. `option`: {option} and
 // {letter} may stand in it.
 Status check_template(std::string_view text, const Item& sample, bool option, std::string_view file);

@@ -14,6 +14,7 @@
 #include "suites/math_equal.h"
 #include "suites/numbers.h"
 #include "suites/policy.h"
+#include "suites/spans.h"
 
 namespace assay {
 namespace {
@@ -146,12 +147,20 @@ Verdict not_compared(std::string_view, std::string_view) { return std::nullopt; 
 
 Verdict same_mathematics(std::string_view answer, std::string_view gold) { return same_math(answer, gold); }
 
+using SpanScorer = SpanScore (*)(std::string_view answer, const std::vector<std::string>& golds);
+
+template <SpanScorer scorer>
+Verdict same_span(std::string_view answer, std::string_view gold) {
+  return scorer(answer, {std::string(gold)}).exact;
+}
+
 struct Equality {
   std::string_view name;
   Verdict (*run)(std::string_view answer, std::string_view gold);
 };
 
 constexpr Equality kEqualities[] = {
+    {"drop", same_span<drop_score>},
     {"first-number", same_first_number},
     {"integer", same_integer},
     {"letter", same_letter},
@@ -160,11 +169,61 @@ constexpr Equality kEqualities[] = {
     {"number", same_exact_number},
     {"number-bare", same_bare},
     {"number-loose", same_loose_number},
+    {kPythonTests, not_compared},
     {"quoted-text", same_quoted_text},
+    {"squad", same_span<squad_score>},
     {"stored", not_compared},
     {"text", same_text},
     {"text-folded", same_folded},
+    {"triviaqa", same_span<triviaqa_score>},
 };
+
+// The scorer of an equality that gives part of a point; nullptr: it gives all or nothing.
+SpanScorer partial_scorer(std::string_view equality) {
+  if (equality == "drop") return drop_score;
+  if (equality == "squad") return squad_score;
+  return equality == "triviaqa" ? triviaqa_score : nullptr;
+}
+
+std::vector<std::string> golds_of(const Protocol& protocol, const Item& item) {
+  std::vector<std::string> golds = {expected_answer(protocol, item)};
+  golds.insert(golds.end(), item.golds.begin(), item.golds.end());
+  std::erase_if(golds, [](const std::string& gold) { return trimmed(gold).empty(); });
+  return golds;
+}
+
+// Right where it equals one of them; none where it can be compared with none.
+Verdict equal_to_any(std::string_view equality, std::string_view answer, const std::vector<std::string>& golds) {
+  Verdict verdict;
+  for (const auto& gold : golds) {
+    const Verdict one = equal_answers(equality, answer, gold);
+    if (one) verdict = verdict.value_or(false) || *one;
+  }
+  return verdict;
+}
+
+std::string why_unread(std::string_view output, Unusable usable, bool read) {
+  if (trimmed(output).empty()) return "the output is empty";
+  if (usable == Unusable::wrong) return "the output was cut off, which counts as wrong";
+  return read ? "no answer was found in the output" : "the thinking does not end";
+}
+
+void set_flags(ItemScore& score, bool program) {
+  if (!score.correct) return;
+  score.score = *score.correct ? 1 : 0;
+  score.values = {{"accuracy", *score.score}, {"exact_match", *score.score}};
+  if (program) score.values.emplace_back("pass@1", *score.score);
+}
+
+void set_program(ItemScore& score, const Protocol& protocol, const Item& item, std::string_view code) {
+  auto test = program_test(protocol, item, code);
+  if (!test.ok()) {
+    score.why = "not judged: " + test.error().message;
+    return;
+  }
+  score.program = std::move(test).value();
+  score.why = "not judged: the program was not run";
+}
 
 // What the log-likelihood of option i is divided by.
 double divisor(Normalisation normalisation, const Protocol& protocol, const Item& item,
@@ -288,28 +347,42 @@ ItemScore score_output(const Protocol& protocol, const Item& item, std::string_v
     score.why = truncated ? "not judged: the output was cut off" : "not judged: the output is empty";
     return score;
   }
+  const bool program = protocol.equality == kPythonTests;
+  const auto golds = golds_of(protocol, item);
   const auto read = usable == Unusable::as_is ? answer_part(protocol, output) : std::nullopt;
   const auto found = read ? extract(protocol.extractors, protocol.primer + std::string(*read), model) : std::nullopt;
-  const std::string gold = expected_answer(protocol, item);
   if (found) {
     score.extracted = found->answer;
     score.extractor = found->by;
     score.fallback = found->fallback;
-    score.correct = equal_answers(protocol.equality, found->answer, gold);
-    score.why = why_of(score.correct, found->answer, gold);
+    if (program) {
+      set_program(score, protocol, item, found->answer);
+    } else {
+      score.correct = equal_to_any(protocol.equality, found->answer, golds);
+      score.why = why_of(score.correct, found->answer, expected_answer(protocol, item));
+    }
   } else {
-    if (!trimmed(gold).empty()) score.correct = false;
-    score.why = trimmed(output).empty()       ? "the output is empty"
-                : usable == Unusable::wrong   ? "the output was cut off, which counts as wrong"
-                : !read                       ? "the thinking does not end"
-                                              : "no answer was found in the output";
+    if (program || !golds.empty()) score.correct = false;
+    score.why = why_unread(output, usable, read.has_value());
   }
-  if (score.correct) {
-    score.score = *score.correct ? 1 : 0;
-    score.values = {{"accuracy", *score.score}, {"exact_match", *score.score}};
+  set_flags(score, program);
+  if (const SpanScorer partial = partial_scorer(protocol.equality); partial != nullptr && score.correct) {
+    score.values.emplace_back("f1", found ? partial(found->answer, golds).f1 : 0);
   }
   score.values.emplace_back("no_answer", found ? 0 : 1);
   return score;
+}
+
+void settle_program(ItemScore& score, const ProgramOutcome& outcome) {
+  ASSAY_CHECK(score.program.has_value() && !score.correct);
+  score.program.reset();
+  score.harness_fault = outcome.verdict == ProgramVerdict::fault;
+  score.why = (score.harness_fault ? "harness fault: " : "") + outcome.why;
+  if (score.harness_fault) return;
+  const auto others = std::move(score.values);
+  score.correct = outcome.verdict == ProgramVerdict::passed;
+  set_flags(score, true);
+  score.values.insert(score.values.end(), others.begin(), others.end());
 }
 
 ItemScore score_rolling(const Protocol& protocol, const Item& item, double logprob_nats,

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "suites/program.h"
 #include "suites/suite.h"
 
 namespace assay {
@@ -27,9 +28,12 @@ namespace assay {
 //   number-bare    the same text once $ , and a final full stop are taken off
 //   number-loose   as `number` where both are numbers; else the same text, or the first numbers in both are equal
 //   stored         never compared: the verdict is the one that lies beside the output (a judge's, a sandbox's)
+//   drop           DROP's exact match and F1 against the gold and its aliases (suites/spans.h); likewise squad, triviaqa
+//   python-tests   a program passes the protocol's tests: nothing is judged here, see ItemScore::program
 //   text           equal after trimming blanks
 //   text-folded    likewise, ASCII case and runs of blanks aside
 const std::vector<std::string_view>& equality_names();
+inline constexpr std::string_view kPythonTests = "python-tests";
 
 // No value: the gold is empty or no number where one is needed, so nothing can be judged. An empty `answer`
 // is wrong.
@@ -54,6 +58,8 @@ struct ItemScore {
   std::vector<std::pair<std::string, double>> values;  // this item in every metric that applies
   double bits = 0;                                     // rolling: minus the summed log2 probability
   std::int64_t bytes = 0;                              // rolling: of the whole text
+  std::optional<ProgramTest> program;  // what must be run before this is judged; settle_program takes it away
+  bool harness_fault = false;          // nothing could be found out: `correct` is none for no fault of the model
 };
 
 // `options` has one entry per option of the item. Ties go to the first. Characters are code points of the
@@ -63,6 +69,8 @@ ItemScore score_choice(const Protocol& protocol, const Item& item, std::span<con
 // the token limit.
 ItemScore score_output(const Protocol& protocol, const Item& item, std::string_view output,
                        std::string_view model = {}, bool truncated = false);
+// Judges an item whose program was run.
+void settle_program(ItemScore& score, const ProgramOutcome& outcome);
 ItemScore score_rolling(const Protocol& protocol, const Item& item, double logprob_nats, std::int64_t tokens);
 
 struct Metric {

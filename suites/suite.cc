@@ -171,6 +171,7 @@ Status check_templates(const Suite& suite, std::string_view file) {
     ASSAY_OK(check_template(p.block, sample, p.partial, file));
     ASSAY_OK(check_template(p.continuation, sample, true, file));
     ASSAY_OK(check_template(p.option_line, sample, true, file));
+    ASSAY_OK(check_template(p.tests, sample, false, file));
     const Item* example = solved_sample(suite, p);
     if (example == nullptr) continue;
     ASSAY_OK(check_template(p.answer, *example, true, file));

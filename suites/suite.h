@@ -133,6 +133,7 @@ struct Protocol {
   Normalisation normalisation = Normalisation::none;
   std::vector<ExtractorLink> extractors;
   std::string equality;  // a function of suites/score.h
+  std::string tests;     // python-tests: a template of what is run after the extracted program (suites/program.h)
   Aggregation aggregation = Aggregation::mean;
   std::optional<Aggregation> beside;  // a second aggregation: its figures are named METRIC_macro or METRIC_micro
   std::vector<std::string>

@@ -20,11 +20,11 @@ Result<std::string> read_lines(const std::string& path) {
   return std::string(std::istreambuf_iterator<char>(std::cin), {});
 }
 
-Result<int> run_score(const ScoreArguments& arguments) {
+Result<int> run_score(const Globals& globals, const ScoreArguments& arguments) {
   ASSAY_TRY(const Suite suite, load_suite(arguments.suite, arguments.data_dir));
   ASSAY_TRY(const Protocol* protocol, choose_protocol(suite, arguments.protocol));
   ASSAY_TRY(const std::string text, read_lines(arguments.in));
-  ASSAY_TRY(const std::string scored, score_lines(suite, *protocol, text, arguments.in));
+  ASSAY_TRY(const std::string scored, score_lines(suite, *protocol, text, arguments.in, globals.n_threads()));
   fmt::print("{}", scored);
   return kFine;
 }
@@ -35,14 +35,15 @@ void add_score(Cli& cli) {
   auto arguments = std::make_shared<ScoreArguments>();
   CLI::App& app = cli.command("score", "judge outputs, one a line: {\"id\", \"output\", \"gold\"}",
                               "assay score --suite steps-gen --in outputs.jsonl\n"
-                              "assay score --suite gsm8k --protocol lme-strict --in - < outputs.jsonl");
+                              "assay score --suite gsm8k --protocol lme-strict --in - < outputs.jsonl\n"
+                              "assay score --suite humaneval --data ~/data --threads 8 --in outputs.jsonl");
   app.add_option("--suite", arguments->suite, "a bundled suite (assay suite list) or a definition file")
       ->required();
   app.add_option("--protocol", arguments->protocol,
                  "whose extractors and equality judge; the suite's main one if not given");
   app.add_option("--in", arguments->in, "JSON lines; - reads standard input")->required();
   app.add_option("--data", arguments->data_dir, "folder of the data sets, where lines have no gold");
-  cli.on_run(app, [arguments] { return run_score(*arguments); });
+  cli.on_run(app, [&cli, arguments] { return run_score(cli.globals(), *arguments); });
 }
 
 }  // namespace assay::cli
