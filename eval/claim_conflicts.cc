@@ -65,8 +65,10 @@ std::map<std::string_view, Claims> by_claimant(const Claims& claims) {
   return out;
 }
 
-// The widest pair of which no printed field of the protocol differs; who measured is no protocol.
-void find_unexplained(const Claims& claims, Conflict& out) {
+// The widest pair of which no printed field of the protocol differs; who measured is no protocol, and a copy has none of its own.
+void find_unexplained(const Claims& all, Conflict& out) {
+  Claims claims = all;
+  std::erase_if(claims, [](const LedgerClaim* c) { return c->dependence == Dependence::quoted; });
   for (std::size_t i = 0; i < claims.size(); ++i) {
     for (std::size_t j = i + 1; j < claims.size(); ++j) {
       const LedgerClaim *a = claims[i], *b = claims[j];

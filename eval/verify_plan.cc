@@ -162,7 +162,8 @@ void fit(VerifyPlan& plan) {
     plan.seconds += run.seconds.value_or(0);
     if (run.planned == run.items) continue;
     for (const std::string& id : run.claims) {
-      plan.undecided.emplace_back(id, run.planned == 0 ? fmt::format("{} items of {} do not fit into the budget", run.items, run.suite)
+      if (!run.seconds_per_item) plan.undecided.emplace_back(id, fmt::format("the speed on {} is not known before its first {} items are asked", run.suite, run.planned));
+      else plan.undecided.emplace_back(id, run.planned == 0 ? fmt::format("{} items of {} do not fit into the budget", run.items, run.suite)
                                                        : fmt::format("only {} of {} items of {} fit: they can refute, not confirm", run.planned, run.items, run.suite));
     }
   }
