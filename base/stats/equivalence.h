@@ -26,7 +26,8 @@ struct Equivalence {
 };
 
 // Paired values, both of one length, not empty. Only 0 and 1 and no clusters: exact (difference_exceeds_p), also where nothing changed.
-// Else Student's t with (clusters - 1) degrees on the cluster-robust error of the mean difference; a single cluster shows nothing.
+// Else Student's t with (clusters - 1) degrees on the cluster-robust error of the mean difference, with the factor G / (G - 1) for G
+// clusters that `cluster_mean` lacks; a single cluster shows nothing.
 // 0 < margin, 0 < alpha < 1.
 Equivalence equivalence(std::span<const double> a, std::span<const double> b, std::span<const std::int64_t> cluster, double margin, double alpha);
 

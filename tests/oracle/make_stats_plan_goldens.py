@@ -67,9 +67,7 @@ def equivalence(a, b, cluster, margin, alpha):
     groups = {}
     for i, value in enumerate(d):
         groups.setdefault(cluster[i] if cluster else i, []).append(value - mean)
-    own = sum((v - mean) ** 2 for v in d) / (n * (n - 1))
-    cross = sum(sum(g) ** 2 - sum(v * v for v in g) for g in groups.values()) / n ** 2
-    se = math.sqrt(own + cross)
+    se = math.sqrt(sum(sum(g) ** 2 for g in groups.values()) * len(groups) / (len(groups) - 1)) / n
 
     def tail(distance):
         t = distance / se
