@@ -94,11 +94,12 @@ Json check_json(const SuiteCheck& check) {
 std::string check_text(const SuiteCheck& check) {
   std::string text = fmt::format("{}: {}\n", check.suite, check.has_items ? "the items are here" : "the items are not here");
   for (const SourceCheck& s : check.sources) {
-    const std::string_view state = !s.is_there ? "not there" : s.pinned ? "as pinned" : "registered";
+    const bool stood_for = !s.is_there && s.name == "items";  // another place has the items
+    const std::string_view state = stood_for ? "not needed" : !s.is_there ? "not there" : s.pinned ? "as pinned" : "registered";
     text += fmt::format("  {:<10} {:<10} {}", s.name, state, s.file);
     if (s.count > 0) text += fmt::format(", {} rows", s.count);
     if (s.is_there) text += fmt::format(", sha256 {}", s.sha256);
-    if (!s.is_there && !s.from.empty()) text += fmt::format("\n    get it from {}", s.from);
+    if (!s.is_there && !stood_for && !s.from.empty()) text += fmt::format("\n    get it from {}", s.from);
     text += '\n';
   }
   return text;

@@ -181,9 +181,10 @@ TEST_CASE("score: missing never equals missing") {
   for (const auto equality : equality_names()) {
     CHECK_FALSE(equal_answers(equality, "", "").has_value());
     CHECK_FALSE(equal_answers(equality, "1", "").has_value());
-    CHECK(equal_answers(equality, "", "1") == std::optional<bool>(false));
-    CHECK(equal_answers(equality, "  ", "1") == std::optional<bool>(false));
-    CHECK(equal_answers(equality, "1", "1") == std::optional<bool>(true));
+    const std::string gold = equality == "letter" ? "B" : "1";
+    CHECK(equal_answers(equality, "", gold) == std::optional<bool>(false));
+    CHECK(equal_answers(equality, "  ", gold) == std::optional<bool>(false));
+    CHECK(equal_answers(equality, gold, gold) == std::optional<bool>(true));
   }
 }
 
@@ -291,4 +292,11 @@ TEST_CASE("score: macro over sub-tasks weighs them alike") {
 TEST_CASE("score: code points") {
   CHECK(count_code_points("") == 0);
   CHECK(count_code_points("Krënshea") == 8);
+}
+
+TEST_CASE("extract: letters are the same whatever stands around them, and no letter cannot be judged") {
+  for (const char* given : {"B", "b", "(B)", "B.", " **B** ", "(b):"}) CHECK(equal_answers("letter", given, "B") == std::optional<bool>(true));
+  for (const char* given : {"A", "BB", "(C)", "8", "B or C"}) CHECK(equal_answers("letter", given, "(B)") == std::optional<bool>(false));
+  CHECK_FALSE(equal_answers("letter", "B", "1").has_value());
+  CHECK_FALSE(equal_answers("letter", "B", "both").has_value());
 }

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/sha256.h"
+#include "eval/record.h"
 #include "eval/suite_register.h"
 #include "suites/check_sources.h"
 #include "suites/definition.h"
@@ -340,4 +341,14 @@ TEST_CASE("suite sources: gzip in memory is bounded") {
   CHECK(unpack_gzip(packed, 100'000, "f")->size() == 100'000);
   CHECK(unpack_gzip(packed, 99'999, "f").error().code == Code::too_large);
   CHECK(unpack_gzip(packed.substr(0, packed.size() / 2), 1 << 20, "f").error().code == Code::truncated);
+}
+
+TEST_CASE("suite sources: what a request showed is kept as the columns hold it") {
+  ResultRecord record;
+  keep_shown(record, {}, {0, 1, 2});
+  CHECK_FALSE(record.shown_examples.has_value());
+  CHECK_FALSE(record.option_order.has_value());
+  keep_shown(record, {"train-3", "a \"b\""}, {2, 0, 1});
+  CHECK(record.shown_examples == std::optional<std::string>(R"(["train-3","a \"b\""])"));
+  CHECK(record.option_order == std::optional<std::string>("2 0 1"));
 }
