@@ -30,21 +30,43 @@ constexpr std::pair<std::string_view, std::string_view> kTextLooks[] = {
     {"\\text", ""}, {"\\textbf", ""}, {"\\mathrm", ""}, {"\\mbox", ""}, {"\\displaystyle", ""}, {"\\boxed", ""}, {"\\(", ""}, {"\\)", ""}, {"\\[", ""}, {"\\]", ""},
 };
 
+// The look that begins at `at`, or nullptr.
+const std::pair<std::string_view, std::string_view>* look_at(std::string_view text, std::size_t at) {
+  const auto* found = std::find_if(std::begin(kTextLooks), std::end(kTextLooks), [&](const auto& look) {
+    const std::size_t end = at + look.first.size();
+    const bool whole = end >= text.size() || !is_letter(text[end]) || !is_letter(look.first.back());
+    return text.substr(at).starts_with(look.first) && whole;
+  });
+  return found == std::end(kTextLooks) ? nullptr : found;
+}
+
+// Braces stay, but for those of \text and its like: \frac{1}{23} is not \frac{12}{3}. A blank stays between digits.
 std::string plain_text(std::string_view text) {
   std::string out;
+  std::vector<bool> shown;  // for every open brace whether it is
+  bool wrapper = false;     // the last thing seen was \text or its like
+  bool blank = false;
   for (std::size_t i = 0; i < text.size();) {
-    const auto* at = std::find_if(std::begin(kTextLooks), std::end(kTextLooks), [&](const auto& look) {
-      const std::size_t end = i + look.first.size();
-      const bool whole = end >= text.size() || !is_letter(text[end]) || !is_letter(look.first.back());
-      return text.substr(i).starts_with(look.first) && whole;
-    });
-    if (at != std::end(kTextLooks)) {
-      out += at->second;
-      i += at->first.size();
-    } else {
-      const char c = text[i++];
-      if (c != ' ' && c != '\t' && c != '\n' && c != '\r' && c != '{' && c != '}' && c != '*') out += c;
+    if (const auto* look = look_at(text, i)) {
+      out += look->second;
+      i += look->first.size();
+      wrapper = look->first.size() > 2 && look->second.empty();
+      continue;
     }
+    const char c = text[i++];
+    if (c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '*') {
+      blank = true;
+      continue;
+    }
+    bool show = true;
+    if (c == '{') shown.push_back(show = !wrapper);
+    if (c == '}' && !shown.empty()) {
+      show = shown.back();
+      shown.pop_back();
+    }
+    if (show && blank && is_digit(c) && !out.empty() && is_digit(out.back())) out += ' ';
+    if (show) out += c;
+    blank = wrapper = false;
   }
   while (!out.empty() && (out.back() == '.' || out.back() == ',')) out.pop_back();
   return out;

@@ -339,7 +339,10 @@ class Expander {
     if (base.above.size() == 1 && base.below.size() == 1) {
       if (auto out = monomial_power(base.above, n)) return times(plain(std::move(*out)), inverse_power(base.below, n));
     }
-    if (n.d != 1) return opaque("pow", {base, Fraction{constant(Ratio(n.n, n.d)), constant(1)}});
+    if (n.d != 1) {
+      const Fraction exponent{constant(Ratio(n.n, n.d)), constant(1)};
+      return opaque("pow", {base, exponent});
+    }
     if (std::abs(n.n) > kMaxPolyPower) return std::nullopt;
     Result out = plain(constant(1));
     for (int i = 0; i < std::abs(n.n); ++i) out = times(out, base);
@@ -383,10 +386,7 @@ class Expander {
       arguments.push_back(std::move(*argument));
     }
     const std::string name = tree.op == MathOp::factorial ? "factorial" : tree.text;
-    if (name == "exp" && arguments.size() == 1) {
-      const auto n = small_exponent(arguments[0]);
-      return n ? power_of({single(symbol("e"), {1, 1}), constant(1)}, *n) : opaque("pow", {{single(symbol("e"), {1, 1}), constant(1)}, arguments[0]});
-    }
+    if (name == "exp" && arguments.size() == 1) return exponential(arguments[0]);
     std::vector<Ratio> values;
     for (const Fraction& argument : arguments) {
       const auto above = constant_of(argument.above), below = constant_of(argument.below);
@@ -396,6 +396,12 @@ class Expander {
       if (const auto exact = exact_value(name, values)) return plain(constant(*exact));
     }
     return opaque(name, arguments);
+  }
+
+  Result exponential(const Fraction& argument) {
+    const Fraction e{single(symbol("e"), {1, 1}), constant(1)};
+    if (const auto n = small_exponent(argument)) return power_of(e, *n);
+    return opaque("pow", {e, argument});
   }
 
   static std::optional<Ratio> exact_value(const std::string& name, const std::vector<Ratio>& x) {
@@ -435,8 +441,10 @@ class Expander {
     std::string out;
     for (const auto& [m, x] : poly) {
       out += x.str();
-      for (const auto& [at, exponent] : m) out += "*" + std::to_string(at) + "^" + std::to_string(exponent.n) + ":" + std::to_string(exponent.d);
-      out += "+";
+      for (const auto& [at, exponent] : m) {
+        for (const int part : {at, exponent.n, exponent.d}) out.append(1, '*').append(std::to_string(part));
+      }
+      out += '+';
     }
     return out;
   }

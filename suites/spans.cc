@@ -53,11 +53,15 @@ std::string without_punctuation(std::string_view text, char instead) {
 }
 
 // Typographic quotes and the acute accent, which TriviaQA counts as punctuation.
-std::string without_quotes(std::string text) {
-  for (const std::string_view quote : {"\u2018", "\u2019", "\u00b4"}) {
-    for (std::size_t at = text.find(quote); at != std::string::npos; at = text.find(quote, at)) text.replace(at, quote.size(), " ");
+std::string without_quotes(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    std::size_t quote = 0;
+    for (const std::string_view sign : {"\u2018", "\u2019", "\u00b4"}) quote = text.starts_with(sign) ? sign.size() : quote;
+    out += quote > 0 ? ' ' : text.front();
+    text.remove_prefix(std::max<std::size_t>(quote, 1));
   }
-  return text;
+  return out;
 }
 
 Words squad_words(std::string_view text) {
