@@ -23,6 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxFiles = 100'000;
+constexpr std::size_t kVersionDigits = 8;
 // A record with the item it speaks of: the suite's own, or one made from it. None: no item of the suite.
 struct Stored {
   StoredOutput output;
@@ -121,20 +122,41 @@ void set_sampling_error(std::vector<Metric>& metrics, const std::vector<Scored::
   }
 }
 
+// The metrics of each sub-task. Scores are moved into its list and back: a file may have 100,000 of them.
+void set_tasks(ReplayResult& result, const Protocol& protocol, std::vector<ScoredItem>& all) {
+  std::map<std::string_view, std::vector<std::size_t>> subsets;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (!all[i].item->subset.empty()) subsets[all[i].item->subset].push_back(i);
+  }
+  if (subsets.size() < 2) return;
+  for (const auto& [name, places] : subsets) {
+    std::vector<ScoredItem> items;
+    items.reserve(places.size());
+    for (const std::size_t i : places) items.push_back(std::move(all[i]));
+    result.tasks.emplace_back(name, aggregate(protocol, items));
+    for (std::size_t i = 0; i < places.size(); ++i) all[places[i]] = std::move(items[i]);
+  }
+}
+
 void set_metrics(Scored& scored) {
   std::vector<ScoredItem> all;
-  for (const auto& row : scored.rows) all.push_back({row.stored->item, row.score.score});
+  all.reserve(scored.rows.size());
+  for (auto& row : scored.rows) all.push_back({row.stored->item, std::move(row.score.score)});
   scored.result.guess = guess_answers(*scored.protocol, all);
-  std::map<std::string, std::vector<ScoredItem>> subsets;
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    if (scored.result.guess) scored.rows[i].score.score = all[i].score;
-    if (!all[i].item->subset.empty()) subsets[all[i].item->subset].push_back(all[i]);
-  }
   scored.result.metrics = aggregate(*scored.protocol, all);
   set_sampling_error(scored.result.metrics, scored.rows);
-  if (subsets.size() < 2) return;
-  for (const auto& [name, items] : subsets)
-    scored.result.tasks.emplace_back(name, aggregate(*scored.protocol, items));
+  set_tasks(scored.result, *scored.protocol, all);
+  for (std::size_t i = 0; i < all.size(); ++i) scored.rows[i].score.score = std::move(all[i].score);
+}
+
+// Accuracies above 1 come from files whose weights do not add up; they are counted as they are.
+void warn_of_impossible(Scored& scored) {
+  for (const auto& row : scored.rows) {
+    for (const auto& [name, value] : row.score.score.values) {
+      if (name != "accuracy" || value <= 1 || scored.result.warnings.size() >= kMaxListed) continue;
+      scored.result.warnings.push_back(fmt::format("{}: the file's accuracy of {} is above 1", row.stored->output.id, value));
+    }
+  }
 }
 
 ReplayResult empty_result(const Suite& suite, const Protocol& protocol, const FileContent& content, const std::string& model) {
@@ -185,6 +207,7 @@ Scored score_model(const Suite& suite, const Protocol& protocol, const FileConte
     result.verdicts.emplace_back(output.id, row.score.score.correct);
   }
   if (flags.of > 0) result.flags = std::move(flags);
+  warn_of_impossible(scored);
   set_metrics(scored);
   if (protocol.name == format) result.published = find_published(result, format, content.counts.figures);
   return scored;
@@ -239,24 +262,27 @@ void add_continuations(const Stored& stored, ResultRecord& out) {
   }
 }
 
-// Rows of one result. A record whose item contradicts what the database has under its id is left out and counted.
+// The row of an item. Data sets are mended between the dates of two files: an item that the database has with another question or answer
+// gets a row of its own, under its id and the beginning of its digest, and a warning.
+Result<std::int64_t> item_row(Recorder& recorder, std::int64_t suite_id, const Item& item, std::int64_t ordinal, std::vector<std::string>& warnings) {
+  auto id = recorder.item(suite_id, item, ordinal);
+  if (id.ok() || id.error().code != Code::digest_changed) return id;
+  if (warnings.size() < kMaxListed) warnings.push_back(id.error().text());
+  Item version = item;
+  version.id = fmt::format("{}~{}", item.id, item.digest().substr(0, kVersionDigits));
+  return recorder.item(suite_id, version, ordinal);
+}
+
 Status record_rows(Recorder& recorder, std::int64_t suite_id, std::int64_t run_id, Scored& scored) {
   std::int64_t ordinal = 0;
   for (const auto& row : scored.rows) {
-    auto item_id = recorder.item(suite_id, *row.stored->item, ordinal++);
-    if (!item_id.ok() && item_id.error().code == Code::digest_changed) {
-      ++scored.result.audit.malformed;
-      if (scored.result.warnings.size() < kMaxListed)
-        scored.result.warnings.push_back(item_id.error().text());
-      continue;
-    }
-    if (!item_id.ok()) return std::move(item_id).error();
+    ASSAY_TRY(const std::int64_t item_id, item_row(recorder, suite_id, *row.stored->item, ordinal++, scored.result.warnings));
     ResultRecord out;
     out.score = &row.score.score;
     out.prompt = row.stored->output.prompt;
     out.samples = sample_rows(row.stored->output, row.score);
     add_continuations(*row.stored, out);
-    ASSAY_OK(recorder.result(run_id, *item_id, out));
+    ASSAY_OK(recorder.result(run_id, item_id, out));
   }
   return {};
 }

@@ -95,11 +95,10 @@ ReplayScore stored_score(const Protocol& protocol, const StoredOutput& output) {
   if (output.flag) verdicts.push_back({output.flag, std::nullopt});
   const Count count = count_marks(verdicts);
   set_from_scores(output.samples, out);
-  const bool judged = !out.score.values.empty();
-  // Solutions that were timed are the right ones: they say nothing of how many were.
-  if (!judged) set_from_counts(protocol, count, out);
+  // Beside a pass@1 the samples are those that were timed, all of them right: they say nothing of how many were.
+  if (value_of(out.score, "pass@1") == nullptr) set_from_counts(protocol, count, out);
   set_main_score(protocol, out.score);
-  if (judged)
+  if (!output.values.empty() || (count.n == 0 && !out.score.values.empty()))
     out.score.why = "the figure that lies beside the output";
   else if (count.n > 0)
     out.score.why = fmt::format("{} of {} outputs are right by the verdicts that lie beside them", count.right, count.n);

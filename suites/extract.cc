@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utf8proc.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -149,14 +151,32 @@ Found json_field_loose(std::string_view output, std::string_view key) {
   return std::nullopt;
 }
 
-bool is_word(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+// Python's \w: letters and numbers of every script, and _. No character: none.
+bool is_word(std::string_view character) {
+  if (character.empty()) return false;
+  const char c = character.front();
+  if (static_cast<unsigned char>(c) < 0x80) return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+  utf8proc_int32_t code = -1;
+  utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(character.data()), static_cast<utf8proc_ssize_t>(character.size()), &code);
+  if (code < 0) return false;
+  const auto category = utf8proc_category(code);
+  return (category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_LO) || (category >= UTF8PROC_CATEGORY_ND && category <= UTF8PROC_CATEGORY_NO);
+}
+
+// The character that ends before byte `end`, at most four bytes.
+std::string_view character_before(std::string_view text, std::size_t end) {
+  std::size_t begin = end;
+  while (begin > 0 && end - begin < 4) {
+    --begin;
+    if ((static_cast<unsigned char>(text[begin]) & 0xC0) != 0x80) break;
+  }
+  return text.substr(begin, end - begin);
 }
 
 // \b[A-J]\b by hand, from either end: many outputs have no lone letter, and a pattern would look at every word.
 bool is_lone_letter(std::string_view text, std::size_t i) {
   if (text[i] < 'A' || text[i] > 'J') return false;
-  return (i == 0 || !is_word(text[i - 1])) && (i + 1 == text.size() || !is_word(text[i + 1]));
+  return !is_word(text.substr(i + 1, 4)) && !is_word(character_before(text, i));
 }
 
 Found letter(std::string_view output, bool last) {

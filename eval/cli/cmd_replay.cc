@@ -45,6 +45,8 @@ void add_replay(Cli& cli) {
       "replay", "score stored outputs again, without a model",
       "assay replay example_model_solutions.jsonl.gz --format gsm8k-solutions --suite gsm8k\n"
       "assay replay zeroeval/gsm --format zeroeval --suite gsm8k --protocol all\n"
+      "assay replay mmlu_pro/model_outputs_Meta-Llama-3-70B_5shots.zip --format mmlu-pro --suite mmlu-pro --protocol all\n"
+      "assay replay evalperf_results.json.gz --format evalplus --suite evalperf\n"
       "assay replay out.jsonl --format jsonl --suite steps-gen --fields id=task,output=completion");
   app.add_option("paths", arguments->paths, "files (plain, gz or zip) or folders of stored outputs")
       ->required();

@@ -134,6 +134,11 @@ TEST_CASE("answer forms: lone letters from either end") {
   CHECK(found("last-letter", "so B, or C_ and CD D1") == "B");
   CHECK(found("last-letter", "K to Z") == "-");
   CHECK(found("first-letter", "A") == "A");
+  // Letters of other scripts are letters: \xCE\x94 is a delta, \xC2\xB0 a degree sign, \xC2\xB5 micro.
+  CHECK(found("last-letter", "\xCE\x94H A\xCE\xB1 \xC2\xB5""C") == "-");
+  CHECK(found("last-letter", "25\xC2\xB0""C, \xE2\x80\x9C""B\xE2\x80\x9D x") == "B");
+  CHECK(found("last-letter", "25\xC2\xB0""C") == "C");
+  CHECK(found("first-letter", "\x80""D\x80") == "D");
 }
 
 TEST_CASE("answer forms: letters are drawn as Python's random.Random(seed).choice draws them") {

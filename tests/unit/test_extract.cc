@@ -179,6 +179,7 @@ TEST_CASE("score: text, folded text, bare numbers, integers, literals") {
 
 TEST_CASE("score: missing never equals missing") {
   for (const auto equality : equality_names()) {
+    if (equality == "stored") continue;  // never compares
     CHECK_FALSE(equal_answers(equality, "", "").has_value());
     CHECK_FALSE(equal_answers(equality, "1", "").has_value());
     const std::string gold = equality == "letter" ? "B" : "1";

@@ -274,15 +274,19 @@ TEST_CASE("replay: flags of the file become a claim with a verdict") {
   CHECK(statement->text(2).find(f.path()) == std::string::npos);
 }
 
-TEST_CASE("replay: an item that changed is left out and counted") {
+TEST_CASE("replay: an item that changed has a row of its own") {
   Folder f;
   auto database = Database::create(f.path("r.db"));
   auto recorder = Recorder::open(*database);
   REQUIRE(replay({f.write("a.jsonl", row("a", kRight))}, zeroeval(), &*recorder).ok());
   auto results = replay({f.write("b.jsonl", row("a", kRight, "# 19"))}, zeroeval(), &*recorder);
   REQUIRE(results.ok());
-  CHECK(results->front().audit.malformed == 1);
+  CHECK(results->front().audit.malformed == 0);
   CHECK(results->front().warnings.size() == 1);
+  auto rows = database->prepare("SELECT group_concat(substr(key, 1, 2)), count(item_result.id) FROM item JOIN item_result ON item.id = item_id");
+  REQUIRE(rows->next().value());
+  CHECK(rows->text(0) == "a,a~");
+  CHECK(rows->integer(1) == 2);
 }
 
 TEST_CASE("replay: threads change nothing") {

@@ -113,7 +113,7 @@ TEST_CASE("formats: bbh takes what follows the last marker") {
   CHECK(r.model == "some-model/cot");
   CHECK(r.audit.seen == 3);
   CHECK(r.audit.malformed == 1);
-  CHECK(figures(r) == "accuracy=66.66666666666667/66.66666666666667 ");
+  CHECK(figures(r) == "accuracy=66.66666666666667/66.66666666666666 ");
   CHECK(r.verdicts[0] == std::pair<std::string, std::optional<bool>>("web_of_lies/0", true));
   f.write("some-model/cot/web_of_lies_few_shot_template_0-255000_eval_metrics.jsonl", "{\"accuracy\": 66.7}");
   CHECK(figures(run(path, "bbh", "bbh")[0]).ends_with("* "));
@@ -167,7 +167,7 @@ TEST_CASE("formats: cruxeval counts the flags of its samples") {
   REQUIRE(r.published.size() == 2);
   CHECK(r.published[0].agrees);
   CHECK(r.published[1].agrees);
-  const auto plain = run(f.write("g.json", R"({"sample_0": ["f(1)", "f(2)"]})"), "cruxeval", "cruxeval")[0];
+  const auto plain = run(f.write("g.json", R"_({"sample_0": ["f(1)", "f(2)"]})_"), "cruxeval", "cruxeval")[0];
   CHECK(plain.audit.seen == 1);
   CHECK(plain.metrics.empty());
 }

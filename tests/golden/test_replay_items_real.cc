@@ -1,0 +1,60 @@
+// Suites whose items lie only inside stored outputs: their number and digest are those of the items that the files in ../shared hold together.
+#include <cstdio>
+#include <filesystem>
+#include <map>
+
+#include "base/sha256.h"
+#include "eval/replay.h"
+#include "eval/replay_score.h"
+#include "tests/catch.h"
+
+namespace {
+
+using namespace assay;
+
+// SHA-256 over the fields id, item digest of all items in the order of their ids. Items that files of one suite describe differently fail.
+std::string digest_of(const std::string& folder, const std::string& format, std::size_t& count) {
+  std::map<std::string, std::string> items;
+  const Importer* importer = find_importer(format).value();
+  const auto files = list_outputs({folder}).value();
+  for (const auto& file : files) {
+    const auto counts = read_stored(file, *importer, {}, [&](StoredOutput output) -> Status {
+      const Item item = item_of_record(output);
+      const auto [at, fresh] = items.emplace(item.id, item.digest());
+      if (!fresh && at->second != item.digest()) FAIL("two files describe an item differently: " + item.id);
+      return {};
+    });
+    REQUIRE(counts.ok());
+  }
+  Sha256 sha;
+  for (const auto& [id, digest] : items) sha.add_field(id).add_field(digest);
+  count = items.size();
+  return sha.hex();
+}
+
+}  // namespace
+
+TEST_CASE("formats real: items inside stored outputs are those that the definitions pin") {
+  const std::tuple<const char*, const char*, const char*> kSuites[] = {
+      {"bbh", "bbh", "bbh/code-davinci-002"},
+      {"cruxeval", "cruxeval", "cruxeval/sample_scored_codellama-7b_temp0.2_output.json.gz"},
+      {"evalperf", "evalplus", "evalplus_evalperf"},
+      {"misguided-attention", "misguided-attention", "misguided_attention/scores"},
+      // One file: between the dates of these files ten questions were mended and up to 32 answers changed.
+      {"mmlu-pro", "mmlu-pro", "mmlu_pro/model_outputs_Meta-Llama-3-70B_5shots.zip"},
+      {"wildbench", "wildbench", "wildbench"},
+  };
+  for (const auto& [name, format, folder] : kSuites) {
+    const std::string path = std::string(ASSAY_SHARED "/data/") + folder;
+    if (!std::filesystem::exists(path)) {
+      std::printf("skipped: %s is not there\n", path.c_str());
+      continue;
+    }
+    const auto suite = load_suite(name);
+    REQUIRE(suite.ok());
+    std::size_t count = 0;
+    INFO(name);
+    CHECK(digest_of(path, format, count) == suite->items_digest);
+    CHECK(static_cast<std::int64_t>(count) == suite->n_items);
+  }
+}
