@@ -34,7 +34,7 @@ std::string digest_of(const std::string& folder, const std::string& format, std:
 
 }  // namespace
 
-TEST_CASE("formats real: items inside stored outputs are those that the definitions pin") {
+TEST_CASE("formats real: items inside stored outputs are those that the definitions pin", "[.long]") {
   const std::tuple<const char*, const char*, const char*> kSuites[] = {
       {"bbh", "bbh", "bbh/code-davinci-002"},
       {"cruxeval", "cruxeval", "cruxeval/sample_scored_codellama-7b_temp0.2_output.json.gz"},
