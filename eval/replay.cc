@@ -107,7 +107,8 @@ void count_flag(FlagAgreement& flags, const StoredOutput& output, const ItemScor
 void count_audit(Audit& audit, const Protocol& protocol, const StoredOutput& output, const ItemScore& score) {
   ++audit.seen;
   if (output.finish_reason == "length") ++audit.truncated;
-  if (protocol.kind == ProtocolKind::generate && !score.extracted) ++audit.unextractable;
+  const bool is_read = protocol.kind == ProtocolKind::generate && protocol.equality != "stored";
+  if (is_read && !score.extracted) ++audit.unextractable;
   if (score.fallback) ++audit.fallback;
   if (score.harness_fault) ++audit.harness_faults;
 }

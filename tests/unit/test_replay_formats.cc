@@ -162,6 +162,7 @@ TEST_CASE("formats: cruxeval counts the flags of its samples") {
   const auto r = run(path, "cruxeval", "cruxeval")[0];
   CHECK(r.audit.seen == 2);
   CHECK(r.audit.malformed == 1);
+  CHECK(r.audit.unextractable == 0);  // nothing was read: the verdicts are the file's
   CHECK(metric(r, "pass@1") == Approx(7.0 / 12));
   CHECK(metric(r, "pass@5") == Approx(11.0 / 12));
   REQUIRE(r.published.size() == 2);
