@@ -13,9 +13,9 @@
 namespace assay {
 namespace {
 
-constexpr double kAlpha = 0.05;
+constexpr double kConflictAlpha = 0.05;
 constexpr double kMicro = 1e6;  // printed decimals as whole numbers
-constexpr std::int64_t kMostSamples = 1'000'000;
+constexpr std::int64_t kMostListedSamples = 1'000'000;
 
 using Claims = std::vector<const LedgerClaim*>;
 using Groups = std::map<std::pair<std::string_view, std::string_view>, Claims>;  // by model and benchmark
@@ -165,7 +165,7 @@ std::vector<Copying> copying_of(const Ledger& ledger) {
 }
 
 struct Samples {
-  double low = 1, high = static_cast<double>(kMostSamples);
+  double low = 1, high = static_cast<double>(kMostListedSamples);
   bool open() const { return low < high; }
 };
 
@@ -199,11 +199,11 @@ SampledFigure sampled_figure(const LedgerClaim& claim) {
 // Fewest answers on the open side that contradict while the other side's number stands.
 std::optional<std::int64_t> deciding_samples(double gap, std::int64_t items, const Samples& open, double other) {
   double low = open.low, high = open.high;
-  if (!(p_of(z_of(gap, items, high, other)) < kAlpha)) return std::nullopt;
+  if (!(p_of(z_of(gap, items, high, other)) < kConflictAlpha)) return std::nullopt;
   while (high - low > 0.5) {
     const double middle = std::floor((low + high) / 2);
     if (middle == low) break;
-    (p_of(z_of(gap, items, middle, other)) < kAlpha ? high : low) = middle;
+    (p_of(z_of(gap, items, middle, other)) < kConflictAlpha ? high : low) = middle;
   }
   return static_cast<std::int64_t>(std::ceil(high));
 }
@@ -228,8 +228,8 @@ SamplingTest sampling_test(const SampledFigure& a, const SampledFigure& b, std::
   out.z_fewest = z_of(gap, items, s.low, t.low), out.z_most = z_of(gap, items, s.high, t.high);
   out.p_fewest = p_of(out.z_fewest), out.p_most = p_of(out.z_most);
   ASSAY_CHECK(out.p_most <= out.p_fewest);
-  if (out.p_fewest < kAlpha) out.verdict = "contradicted";
-  else if (!(out.p_most < kAlpha)) out.verdict = "undecided";
+  if (out.p_fewest < kConflictAlpha) out.verdict = "contradicted";
+  else if (!(out.p_most < kConflictAlpha)) out.verdict = "undecided";
   if (!out.verdict.empty()) return out;
   out.hangs_on = "how many answers " + side_name(s.open() ? a : b);
   if (s.open() && t.open()) out.hangs_on += ", and " + side_name(b);

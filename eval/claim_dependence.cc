@@ -27,9 +27,9 @@ bool made_by_another(const Ledger& ledger, const Places& places, const LedgerCla
   return false;
 }
 
-class Search {
+class CopySearch {
  public:
-  explicit Search(Ledger& ledger) : ledger_(ledger) {
+  explicit CopySearch(Ledger& ledger) : ledger_(ledger) {
     for (std::size_t i = 0; i < ledger.claims.size(); ++i) {
       const LedgerClaim& c = ledger.claims[i];
       if (c.kind == ClaimKind::own) own_[{c.model, c.benchmark}].push_back(i);
@@ -85,6 +85,6 @@ class Search {
 
 }  // namespace
 
-void find_dependence(Ledger& ledger) { Search(ledger).run(); }
+void find_dependence(Ledger& ledger) { CopySearch(ledger).run(); }
 
 }  // namespace assay

@@ -112,9 +112,9 @@ Status known_unit(const Row& row, std::string_view unit) {
   return row.bad("unit", "a unit is not known", "points, scale_1_10, elo, bpb or count", unit);
 }
 
-class Reader {
+class LedgerReader {
  public:
-  explicit Reader(const std::string& file) : file_(file) {}
+  explicit LedgerReader(const std::string& file) : file_(file) {}
 
   Status line(std::string_view text, std::size_t offset) {
     if (text.empty() || text.front() == '#') return {};
@@ -260,7 +260,7 @@ const LedgerClaim* Ledger::find(const std::string& id) const {
 }
 
 Result<Ledger> parse_ledger(std::string_view text, const std::string& file) {
-  Reader reader(file);
+  LedgerReader reader(file);
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
     ASSAY_OK(reader.line(text.substr(at, end - at), at));

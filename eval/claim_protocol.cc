@@ -15,12 +15,12 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_protocol_digit(char c) { return c >= '0' && c <= '9'; }
 
 // "5-shot", "5", "3-5 shot", "8-shot, CoT": the number at the start.
 std::string shots_of(const std::string& text) {
   std::size_t end = 0;
-  while (end < text.size() && (is_digit(text[end]) || (text[end] == '-' && end + 1 < text.size() && is_digit(text[end + 1])))) ++end;
+  while (end < text.size() && (is_protocol_digit(text[end]) || (text[end] == '-' && end + 1 < text.size() && is_protocol_digit(text[end + 1])))) ++end;
   return text.substr(0, end);
 }
 
@@ -40,14 +40,14 @@ std::string metric_of(const LedgerClaim& claim) {
   for (const Spelling& one : kMetrics) {
     if (word == one.word) return std::string(one.name);
   }
-  const bool window = std::count_if(word.begin(), word.end(), is_digit) >= 6 || word.ends_with("langs");
+  const bool window = std::count_if(word.begin(), word.end(), is_protocol_digit) >= 6 || word.ends_with("langs");
   return window ? std::string() : lower(claim.metric);
 }
 
 // A version, a window of dates, a split: "(0901-0401)", "v5", "7 langs", "[Thai]".
 bool is_window(const std::string& part) {
-  const auto digits = std::count_if(part.begin(), part.end(), is_digit);
-  const bool version = part.size() >= 2 && part[0] == 'v' && is_digit(part[1]);
+  const auto digits = std::count_if(part.begin(), part.end(), is_protocol_digit);
+  const bool version = part.size() >= 2 && part[0] == 'v' && is_protocol_digit(part[1]);
   const bool words = part == "test" || part == "valid" || part == "val" || part == "dev" || part == "main" || part.ends_with("langs");
   return version || words || digits >= 6;
 }

@@ -18,7 +18,7 @@ std::string task_of(const std::string& path) {
 }
 
 // The folder names the model; folders cot and direct inside it are two ways of asking it.
-std::string model_of(const std::string& path) {
+std::string bbh_model(const std::string& path) {
   const fs::path folder = fs::absolute(path).parent_path();
   const std::string own = folder.filename().string();
   return own == "cot" || own == "direct" ? fmt::format("{}/{}", folder.parent_path().filename().string(), own) : own;
@@ -36,7 +36,7 @@ std::string question_of(const std::string& prompt) {
 }  // namespace
 
 DocumentReader read_bbh_document(const StoredFile& file) {
-  const std::string task = task_of(file.path), model = model_of(file.path);
+  const std::string task = task_of(file.path), model = bbh_model(file.path);
   DocumentReader reader;
   reader.end = [](const StoredSink&) { return Status{}; };
   reader.part = [task, model](const DocumentPart& part, const Json& value, const StoredSink& sink) -> Result<bool> {

@@ -9,14 +9,14 @@
 namespace assay {
 namespace {
 
-struct Answers {
+struct CruxAnswers {
   std::vector<std::string> texts;
   std::vector<std::optional<bool>> flags;
 };
 
 class State {
  public:
-  Answers& of(const std::string& id) {
+  CruxAnswers& of(const std::string& id) {
     const auto [at, fresh] = answers_.try_emplace(id);
     if (fresh) order_.push_back(id);
     return at->second;
@@ -25,7 +25,7 @@ class State {
   // An item with more flags than texts, or the other way round, is given without any: it cannot be used.
   Status give(const StoredSink& sink) {
     for (const auto& id : order_) {
-      Answers& own = answers_.at(id);
+      CruxAnswers& own = answers_.at(id);
       StoredOutput out;
       out.id = id;
       const bool fits = own.flags.empty() || own.flags.size() == own.texts.size();
@@ -40,11 +40,11 @@ class State {
   }
 
  private:
-  std::unordered_map<std::string, Answers> answers_;
+  std::unordered_map<std::string, CruxAnswers> answers_;
   std::vector<std::string> order_;
 };
 
-bool add_texts(Answers& answers, const Json& value) {
+bool add_texts(CruxAnswers& answers, const Json& value) {
   if (!value.is_array()) return false;
   for (const auto& text : value) {
     if (!text.is_string()) return false;
@@ -53,7 +53,7 @@ bool add_texts(Answers& answers, const Json& value) {
   return true;
 }
 
-bool add_flags(Answers& answers, const Json& value) {
+bool add_flags(CruxAnswers& answers, const Json& value) {
   if (!value.is_array()) return false;
   for (const auto& flag : value) answers.flags.push_back(flag.is_boolean() ? std::optional(flag.get<bool>()) : std::nullopt);
   return true;

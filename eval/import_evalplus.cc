@@ -15,7 +15,7 @@ constexpr std::string_view kEvalPerf[] = {"dps", "dps_norm", "pass@1"};
 constexpr double kPercent = 100;
 
 // deepseek-chat-v3_openai_temp_1.0_evalperf_results.brief: before the backend and the temperature.
-std::string model_of(const std::string& path) {
+std::string evalplus_model(const std::string& path) {
   const std::string name = stem_of(path);
   const auto temperature = name.find("_temp_");
   if (temperature == std::string::npos || temperature == 0) return name;
@@ -84,7 +84,7 @@ class SampleLine {
 
 DocumentReader read_evalplus_document(const StoredFile& file) {
   const auto line = std::make_shared<SampleLine>();
-  const std::string model = model_of(file.path);
+  const std::string model = evalplus_model(file.path);
   DocumentReader reader;
   reader.end = [line, model](const StoredSink& sink) { return line->give(sink, model); };
   reader.part = [line, model](const DocumentPart& part, const Json& value, const StoredSink& sink) -> Result<bool> {

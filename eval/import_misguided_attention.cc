@@ -12,11 +12,11 @@ namespace assay {
 namespace {
 
 // One summary has 1.06: criteria whose weights add up to more than 1. What is far from 1 is no score.
-constexpr double kHighest = 1.5;
+constexpr double kHighestScore = 1.5;
 
 std::optional<double> unit_score(const Json& record, const char* name) {
   const auto score = record_number(record, name);
-  return score && *score >= 0 && *score <= kHighest ? score : std::nullopt;
+  return score && *score >= 0 && *score <= kHighestScore ? score : std::nullopt;
 }
 
 std::optional<std::string> criteria_note(const Json& entry) {

@@ -8,7 +8,7 @@ namespace assay {
 namespace {
 
 // model_outputs_Meta-Llama-3-70B_5shots
-std::string model_of(const std::string& path) {
+std::string mmlu_pro_model(const std::string& path) {
   std::string name = stem_of(path);
   constexpr std::string_view kHead = "model_outputs_", kTail = "shots";
   if (name.starts_with(kHead)) name.erase(0, kHead.size());
@@ -26,7 +26,7 @@ void set_options(const Json& record, StoredOutput& out) {
 }  // namespace
 
 RecordReader read_mmlu_pro_records(const StoredFile& file) {
-  return [model = model_of(file.path)](const Json& record, std::int64_t, const StoredSink& sink) -> Result<bool> {
+  return [model = mmlu_pro_model(file.path)](const Json& record, std::int64_t, const StoredSink& sink) -> Result<bool> {
     const auto id = record_text(record, {"question_id", "id"});
     const auto gold = record_text(record, "answer");
     if (!id || id->empty() || !gold) return false;

@@ -35,12 +35,12 @@ std::int64_t k_of(std::string_view metric) {
   return failed == std::errc{} && end == metric.data() + metric.size() && k > 0 ? k : 0;
 }
 
-struct Count {
+struct SampleCount {
   std::int64_t n = 0, right = 0;
 };
 
-Count count_marks(const std::vector<SampleMark>& marks) {
-  Count count;
+SampleCount count_marks(const std::vector<SampleMark>& marks) {
+  SampleCount count;
   for (const auto& mark : marks) {
     count.n += mark.correct ? 1 : 0;
     count.right += mark.correct == true ? 1 : 0;
@@ -49,7 +49,7 @@ Count count_marks(const std::vector<SampleMark>& marks) {
 }
 
 // What n verdicts say of an item. Figures that the file itself has stay.
-void set_from_counts(const Protocol& protocol, const Count& count, ReplayScore& out) {
+void set_from_counts(const Protocol& protocol, const SampleCount& count, ReplayScore& out) {
   if (count.n == 0) return;
   const double share = static_cast<double>(count.right) / static_cast<double>(count.n);
   const auto keep = [&](std::string_view name, double value) {
@@ -93,7 +93,7 @@ ReplayScore stored_score(const Protocol& protocol, const StoredOutput& output) {
   for (const auto& sample : output.samples) out.marks.push_back({sample.flag, sample.note});
   std::vector<SampleMark> verdicts = out.marks;
   if (output.flag) verdicts.push_back({output.flag, std::nullopt});
-  const Count count = count_marks(verdicts);
+  const SampleCount count = count_marks(verdicts);
   set_from_scores(output.samples, out);
   // Beside a pass@1 the samples are those that were timed, all of them right: they say nothing of how many were.
   if (value_of(out.score, "pass@1") == nullptr) set_from_counts(protocol, count, out);
@@ -116,7 +116,7 @@ ReplayScore sampled_score(const Protocol& protocol, const Item& item, const Stor
     unanswered += one.extracted ? 0 : 1;
     if (i == 0) out.score = std::move(one);
   }
-  const Count count = count_marks(out.marks);
+  const SampleCount count = count_marks(out.marks);
   if (count.n > 1) out.score.correct.reset();
   out.score.values.clear();
   set_from_counts(protocol, count, out);

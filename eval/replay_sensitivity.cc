@@ -10,7 +10,7 @@
 namespace assay {
 namespace {
 
-using Key = std::pair<std::string, std::string>;  // file, model
+using RankKey = std::pair<std::string, std::string>;  // file, model
 
 struct Group {
   std::vector<const ReplayResult*> results;
@@ -53,9 +53,9 @@ std::optional<std::string> inversion_of(const Group& a, const Group& b) {
 }  // namespace
 
 std::vector<Sensitivity> sensitivity_of(const std::vector<ReplayResult>& results) {
-  std::map<Key, Group> groups;
+  std::map<RankKey, Group> groups;
   for (const auto& result : results) groups[{result.file, result.model}].results.push_back(&result);
-  std::map<Key, Sensitivity> found;
+  std::map<RankKey, Sensitivity> found;
   for (const auto& [key, group] : groups) {
     Sensitivity& own = found[key];
     for (const ReplayResult* result : group.results)

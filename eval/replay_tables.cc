@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxTableBytes = std::size_t{64} << 20;
-constexpr double kPercent = 100;
+constexpr double kTablePercent = 100;
 
 // ZeroEval's tables print other names than its files have.
 const std::map<std::string, std::string>& table_names() {
@@ -124,8 +124,8 @@ std::vector<PublishedFigure> zeroeval_figures(const ReplayResult& result) {
   std::vector<PublishedFigure> figures;
   for (const auto& row : *table) {
     if (!row.is_object() || record_text(row, "Model") != name || record_text(row, "Mode") != place->mode) continue;
-    add_figure(figures, result, row, "Acc", "accuracy", kPercent, false, place->table);
-    add_figure(figures, result, row, "No answer", "no_answer", kPercent, false, place->table);
+    add_figure(figures, result, row, "Acc", "accuracy", kTablePercent, false, place->table);
+    add_figure(figures, result, row, "No answer", "no_answer", kTablePercent, false, place->table);
     if (const auto total = record_text(row, "Total")) figures.push_back(total_figure(result, *total, place->table));
     break;
   }
@@ -135,7 +135,7 @@ std::vector<PublishedFigure> zeroeval_figures(const ReplayResult& result) {
 std::vector<PublishedFigure> bbh_figures(const ReplayResult& result) {
   const auto table = find_json_table(result.file, stem_of(result.file) + "_eval_metrics.jsonl", 0);
   std::vector<PublishedFigure> figures;
-  if (table && table->rows.is_object()) add_figure(figures, result, table->rows, "accuracy", "accuracy", kPercent, true, table->path);
+  if (table && table->rows.is_object()) add_figure(figures, result, table->rows, "accuracy", "accuracy", kTablePercent, true, table->path);
   return figures;
 }
 
@@ -170,7 +170,7 @@ std::vector<PublishedFigure> evalperf_figures(const ReplayResult& result) {
   const Json& row = table->rows.at(result.model);
   std::vector<PublishedFigure> figures;
   if (!row.is_object()) return figures;
-  for (const char* metric : {"dps", "dps_norm", "pass@1"}) add_figure(figures, result, row, metric, metric, kPercent, true, table->path);
+  for (const char* metric : {"dps", "dps_norm", "pass@1"}) add_figure(figures, result, row, metric, metric, kTablePercent, true, table->path);
   return figures;
 }
 
@@ -183,8 +183,8 @@ std::vector<PublishedFigure> mmlu_pro_figures(const ReplayResult& result) {
   for (std::string line; std::getline(lines, line);) {
     const auto cells = table_cells(line);
     if (!line.starts_with('|') || cells.size() < 2 || plain_name(cells[0]) != plain_name(result.model)) continue;
-    PublishedFigure figure = hold_against("accuracy", own->value, cells[1], false, kPercent, table->path);
-    const double printed = std::strtod(cells[1].c_str(), nullptr) / kPercent;
+    PublishedFigure figure = hold_against("accuracy", own->value, cells[1], false, kTablePercent, table->path);
+    const double printed = std::strtod(cells[1].c_str(), nullptr) / kTablePercent;
     if (result.guess) figure.agrees = printed >= result.guess->low && printed <= result.guess->high;
     return {figure};
   }

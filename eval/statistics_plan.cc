@@ -16,7 +16,7 @@
 namespace assay::statistics {
 namespace {
 
-Json maybe(const std::optional<double>& value) { return value ? finite_or_null(*value) : Json(nullptr); }
+Json number_or_blank(const std::optional<double>& value) { return value ? finite_or_null(*value) : Json(nullptr); }
 
 Result<Json> newcombe(const Input& in) {
   ASSAY_TRY(const std::int64_t n1, whole(in, "n1", 1, stats::kMaxTrials));
@@ -75,7 +75,7 @@ Result<Json> equivalence(const Input& in) {
   ASSAY_TRY(const double margin, real(in, "margin", 1e-300, kLargest));
   ASSAY_TRY(const double alpha, open_share(in, "alpha"));
   const auto result = stats::equivalence(pairs.a, pairs.b, pairs.cluster, margin, alpha);
-  Json out = {{"delta", result.delta}, {"se", maybe(result.se)}, {"p_above", result.p_above}, {"p_below", result.p_below}};
+  Json out = {{"delta", result.delta}, {"se", number_or_blank(result.se)}, {"p_above", result.p_above}, {"p_below", result.p_below}};
   out["p"] = result.p;
   out["equivalent"] = result.equivalent;
   out["test"] = result.exact ? "exact" : "student";
@@ -90,9 +90,9 @@ Result<Json> samples(const Input& in) {
     if (c[i] > n[i]) return in.bad(fmt::format("c[{}]", i), "more samples are right than there are", fmt::format("at most {}", n[i]), fmt::format("{}", c[i]));
   }
   const auto result = stats::sampling_variance(n, c);
-  Json out = {{"mean", result.mean}, {"se_fixed", maybe(result.se_fixed)}, {"se_population", maybe(result.se_population)}};
-  out["sampling_variance"] = maybe(result.sampling_variance);
-  out["question_variance"] = maybe(result.question_variance);
+  Json out = {{"mean", result.mean}, {"se_fixed", number_or_blank(result.se_fixed)}, {"se_population", number_or_blank(result.se_population)}};
+  out["sampling_variance"] = number_or_blank(result.sampling_variance);
+  out["question_variance"] = number_or_blank(result.question_variance);
   if (!result.se_fixed) out["reason"] = "one sample of a question does not say how far another would lie";
   return out;
 }
@@ -169,7 +169,7 @@ Result<Json> sequential(const Input& in) {
   return Json{{"looked", result.looked}, {"right", result.right}, {"p", result.p}, {"decided", result.decided}, {"low", result.interval.low}, {"high", result.interval.high}};
 }
 
-constexpr Entry kTable[] = {{"newcombe", newcombe},
+constexpr Entry kPlanTable[] = {{"newcombe", newcombe},
                             {"newcombe-paired", newcombe_paired},
                             {"bootstrap", bootstrap},
                             {"equivalence", equivalence},
@@ -183,6 +183,6 @@ constexpr Entry kTable[] = {{"newcombe", newcombe},
 
 }  // namespace
 
-std::span<const Entry> planning_statistics() { return kTable; }
+std::span<const Entry> planning_statistics() { return kPlanTable; }
 
 }  // namespace assay::statistics

@@ -18,21 +18,21 @@ namespace assay {
 namespace {
 
 constexpr double kMostSeconds = 3.6e7;
-constexpr double kAlpha = 0.05, kPower = 0.8;
+constexpr double kPlanAlpha = 0.05, kPower = 0.8;
 constexpr int kMaxRounds = 1000;
 constexpr double kLeastSeconds = 1e-9;  // a budget that is used up
 constexpr double kUnknownShare = 0.5;  // where no figure says otherwise: the widest binomial
 
-using Key = std::tuple<std::string, std::string, std::string>;  // model, suite, protocol
+using PlanKey = std::tuple<std::string, std::string, std::string>;  // model, suite, protocol
 
-struct Rate {
+struct PlanRate {
   std::optional<double> seconds, usd;
   std::string origin;
   bool rough = false;
 };
 
 // Seconds an item took in earlier runs: of this protocol, else of this suite, else of anything this model was asked.
-Result<Rate> rate_of(const Database& database, const std::vector<std::string>& models, const Key& key) {
+Result<PlanRate> rate_of(const Database& database, const std::vector<std::string>& models, const PlanKey& key) {
   const std::pair<const char*, const char*> scopes[] = {{"s.name = ?2 AND p.name = ?3", "runs of this protocol"},
                                                         {"s.name = ?2 AND ?3 = ?3", "runs of this suite under other protocols"},
                                                         {"?2 = ?2 AND ?3 = ?3", "runs of this model on other suites"}};
@@ -45,12 +45,12 @@ Result<Rate> rate_of(const Database& database, const std::vector<std::string>& m
       rows.with(model, std::get<1>(key), std::get<2>(key));
       ASSAY_TRY(const bool there, rows.next());
       if (!there || rows.is_null(0) || !(rows.integer(1) > 0)) continue;
-      Rate out{.seconds = rows.real(0) / static_cast<double>(rows.integer(1)), .usd = {}, .origin = origin, .rough = where == scopes[2].first};
+      PlanRate out{.seconds = rows.real(0) / static_cast<double>(rows.integer(1)), .usd = {}, .origin = origin, .rough = where == scopes[2].first};
       if (!rows.is_null(2)) out.usd = rows.real(2) / static_cast<double>(rows.integer(1));
       return out;
     }
   }
-  return Rate{.seconds = {}, .usd = {}, .origin = "not measured yet"};
+  return PlanRate{.seconds = {}, .usd = {}, .origin = "not measured yet"};
 }
 
 // Smallest difference from `share` that an exact one-sided test on n items shows with the usual power; 1 where none does.
@@ -59,7 +59,7 @@ double detectable(double share, std::int64_t n) {
   double low = 0, high = down ? share : 1 - share;
   const auto shows = [&](double d) {
     const auto side = down ? stats::Alternative::less : stats::Alternative::greater;
-    const auto wanted = stats::sample_size(share, down ? share - d : share + d, kAlpha, kPower, side);
+    const auto wanted = stats::sample_size(share, down ? share - d : share + d, kPlanAlpha, kPower, side);
     return wanted.ok() && *wanted <= n;
   };
   if (!(high > 0) || !shows(high)) return 1;
@@ -96,7 +96,7 @@ class Planner {
 
   Status finish() {
     for (auto& [key, run] : runs_) {
-      ASSAY_TRY(const Rate rate, rate_of(database_, names_of(options_, run.model), key));
+      ASSAY_TRY(const PlanRate rate, rate_of(database_, names_of(options_, run.model), key));
       run.seconds_per_item = rate.seconds, run.origin = rate.origin, run.rough = rate.rough;
       if (rate.usd) run.usd = *rate.usd;  // of one item until the number of items is known
       plan_.runs.push_back(run);
@@ -128,7 +128,7 @@ class Planner {
   const Database& database_;
   const VerifyOptions& options_;
   VerifyPlan& plan_;
-  std::map<Key, PlannedRun> runs_;
+  std::map<PlanKey, PlannedRun> runs_;
   std::set<std::string> open_;
 };
 
@@ -201,11 +201,11 @@ Result<VerifyPlan> plan_verification(const Database& database, const std::vector
 
 Result<VerifyPlan> run_within_budget(Database& database, const std::vector<Claim>& claims, const VerifyOptions& options, double budget_seconds, const MeasurePart& measure) {
   double spent = 0;
-  std::set<Key> probed, parted;
+  std::set<PlanKey> probed, parted;
   for (int round = 0; round < kMaxRounds; ++round) {
     ASSAY_TRY(VerifyPlan plan, plan_verification(database, claims, options, std::max(budget_seconds - spent, kLeastSeconds)));
     const auto next = std::find_if(plan.runs.begin(), plan.runs.end(), [&](const PlannedRun& run) {
-      const Key key{run.model, run.suite, run.protocol};
+      const PlanKey key{run.model, run.suite, run.protocol};
       if (run.planned == 0) return false;
       return is_probe(run) ? !probed.contains(key) : run.planned == run.items || !parted.contains(key);
     });

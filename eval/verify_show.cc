@@ -17,7 +17,7 @@ Json figure_or_blank(const std::optional<double>& value) { return value ? finite
 Json bounds(const std::optional<Bounds>& b) {
   return b ? Json::array({finite_or_null(b->low), finite_or_null(b->high)}) : Json(nullptr);
 }
-Json some(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
+Json text_or_blank(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 
 Result<std::vector<Claim>> bundled_claims() {
   ASSAY_TRY(const std::string path, data_path("demo/claims/claims.json"));
@@ -130,21 +130,21 @@ Json verdicts_json(const std::vector<Claim>& claims, const std::vector<Verdict>&
     row["p"] = figure_or_blank(v.p);
     row["p_adjusted"] = figure_or_blank(v.p_adjusted);
     row["margin"] = figure_or_blank(v.margin);
-    row["margin_origin"] = some(v.margin_origin);
+    row["margin_origin"] = text_or_blank(v.margin_origin);
     row["interval_fixed"] = bounds(v.fixed);
     row["interval_population"] = bounds(v.population);
     row["level"] = v.level;
     row["scale"] = v.scale;
     row["speaks_of"] = v.speaks_of;
     row["reason"] = v.reason;
-    row["hangs_on"] = some(v.hangs_on);
-    row["next"] = some(v.next);
+    row["hangs_on"] = text_or_blank(v.hangs_on);
+    row["next"] = text_or_blank(v.next);
     row["next_items"] = v.next_items ? Json(*v.next_items) : Json(nullptr);
     row["next_samples"] = v.next_samples ? Json(*v.next_samples) : Json(nullptr);
     row["next_seconds"] = figure_or_blank(v.next_seconds);
     row["next_usd"] = figure_or_blank(v.next_usd);
-    row["holds_under"] = some(v.holds_under);
-    row["expected_verdict"] = some(claims[i].expected_verdict);
+    row["holds_under"] = text_or_blank(v.holds_under);
+    row["expected_verdict"] = text_or_blank(claims[i].expected_verdict);
     out.push_back(std::move(row));
   }
   return out;
@@ -171,19 +171,19 @@ Json claims_json(const std::vector<Claim>& claims) {
     out.push_back({{"id", c.id},
                    {"text", c.text},
                    {"model", c.model},
-                   {"suite", some(c.suite)},
-                   {"protocol", some(c.protocol)},
-                   {"metric", some(c.metric)},
-                   {"subset", some(c.subset)},
+                   {"suite", text_or_blank(c.suite)},
+                   {"protocol", text_or_blank(c.protocol)},
+                   {"metric", text_or_blank(c.metric)},
+                   {"subset", text_or_blank(c.subset)},
                    {"relation", name_of(c.relation)},
                    {"value", c.published()},
                    {"n", c.n ? Json(*c.n) : Json(nullptr)},
                    {"samples", c.samples ? Json(*c.samples) : Json(nullptr)},
-                   {"against", some(c.against)},
-                   {"claimant", some(c.claimant)},
-                   {"dependence", some(c.dependence)},
-                   {"digest", some(c.source_digest)},
-                   {"source", some(c.source)}});
+                   {"against", text_or_blank(c.against)},
+                   {"claimant", text_or_blank(c.claimant)},
+                   {"dependence", text_or_blank(c.dependence)},
+                   {"digest", text_or_blank(c.source_digest)},
+                   {"source", text_or_blank(c.source)}});
   }
   return out;
 }

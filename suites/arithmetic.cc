@@ -8,7 +8,7 @@ namespace {
 
 using Value = std::optional<double>;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_decimal_digit(char c) { return c >= '0' && c <= '9'; }
 
 // Recursive descent over the grammar of Python's expressions, so far as numbers go.
 class Parser {
@@ -85,12 +85,12 @@ class Parser {
   Value number() {
     skip_blanks();
     const std::size_t begin = at_;
-    while (at_ < text_.size() && is_digit(text_[at_])) ++at_;
+    while (at_ < text_.size() && is_decimal_digit(text_[at_])) ++at_;
     const std::string_view whole = text_.substr(begin, at_ - begin);
     const bool fraction = at_ < text_.size() && text_[at_] == '.';
     if (fraction) {
       ++at_;
-      while (at_ < text_.size() && is_digit(text_[at_])) ++at_;
+      while (at_ < text_.size() && is_decimal_digit(text_[at_])) ++at_;
     }
     const bool leading_zero = whole.size() > 1 && whole.front() == '0' && whole.find_first_not_of('0') != std::string_view::npos;
     if (leading_zero && !fraction) return std::nullopt;

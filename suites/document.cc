@@ -9,18 +9,18 @@
 namespace assay {
 namespace {
 
-bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+bool is_document_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 bool is_open(char c) { return c == '{' || c == '['; }
 bool is_close(char c) { return c == '}' || c == ']'; }
 
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+std::string_view trimmed_part(std::string_view text) {
+  while (!text.empty() && is_document_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_document_blank(text.back())) text.remove_suffix(1);
   return text;
 }
 
 std::string name_of(std::string_view text) {
-  text = trimmed(text);
+  text = trimmed_part(text);
   const bool quoted = text.size() >= 2 && text.front() == '"' && text.back() == '"';
   return quoted ? unescaped(text.substr(1, text.size() - 2)) : std::string(text);
 }
@@ -40,7 +40,7 @@ DocumentSplitter::DocumentSplitter(Sink sink, std::function<Status()> end, std::
 
 // Hands out what has been read, if it is anything.
 Status DocumentSplitter::give() {
-  const std::string_view text = trimmed(text_);
+  const std::string_view text = trimmed_part(text_);
   Status status;
   if (!text.empty()) {
     if (section_list_ && depth_ == 2) part_.key = fmt::format("{}", part_.place);
@@ -92,7 +92,7 @@ Status DocumentSplitter::add_byte(char c) {
     named_[1] = false;
     part_ = {};
     // A byte order mark is no harm, and a list of documents is read as one after another.
-    broken_ = broken_ || (!is_blank(c) && std::string_view("{[],").find(c) == std::string_view::npos && static_cast<unsigned char>(c) < 0x80);
+    broken_ = broken_ || (!is_document_blank(c) && std::string_view("{[],").find(c) == std::string_view::npos && static_cast<unsigned char>(c) < 0x80);
     if (c == '{') return open();
   } else if (is_open(c) && depth_ == 1) {
     section_list_ = c == '[';

@@ -5,10 +5,10 @@
 namespace assay {
 namespace {
 
-constexpr std::string_view kBlanks = " \t\r\n\f\v";
+constexpr std::string_view kOutputBlanks = " \t\r\n\f\v";
 
 std::string_view from_first_sign(std::string_view text) {
-  const auto begin = text.find_first_not_of(kBlanks);
+  const auto begin = text.find_first_not_of(kOutputBlanks);
   return begin == std::string_view::npos ? std::string_view() : text.substr(begin);
 }
 

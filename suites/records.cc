@@ -8,7 +8,7 @@
 namespace assay {
 namespace {
 
-bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+bool is_record_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
 constexpr std::size_t kMaxCells = 20'000'000;
 
@@ -21,8 +21,8 @@ RecordSplitter::RecordSplitter(Sink sink, std::size_t max_record_bytes)
 
 Status RecordSplitter::flush() {
   std::size_t begin = 0, end = record_.size();
-  while (begin < end && is_blank(record_[begin])) ++begin;
-  while (end > begin && is_blank(record_[end - 1])) --end;
+  while (begin < end && is_record_blank(record_[begin])) ++begin;
+  while (end > begin && is_record_blank(record_[end - 1])) --end;
   const Status status = begin == end ? Status{} : sink_(std::string_view(record_).substr(begin, end - begin));
   record_.clear();
   return status;
@@ -83,7 +83,7 @@ Status RecordSplitter::add(std::string_view chunk) {
     const bool mark = static_cast<unsigned char>(chunk[i]) == 0xEF ||
                       static_cast<unsigned char>(chunk[i]) == 0xBB ||
                       static_cast<unsigned char>(chunk[i]) == 0xBF;  // byte order mark
-    if (is_blank(chunk[i]) || mark) continue;
+    if (is_record_blank(chunk[i]) || mark) continue;
     mode_ = chunk[i] == '[' ? Mode::array : Mode::lines;
     if (mode_ == Mode::lines) break;
   }

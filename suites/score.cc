@@ -112,14 +112,14 @@ std::string quoted_text(std::string_view text) {
 
 Verdict same_quoted_text(std::string_view answer, std::string_view gold) { return quoted_text(answer) == quoted_text(gold); }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_number_digit(char c) { return c >= '0' && c <= '9'; }
 
 // -?\d+(\.\d+)?, the first that is there.
 std::optional<double> leading_double(std::string_view text) {
-  const auto begin = std::find_if(text.begin(), text.end(), is_digit);
+  const auto begin = std::find_if(text.begin(), text.end(), is_number_digit);
   if (begin == text.end()) return std::nullopt;
-  auto end = std::find_if_not(begin, text.end(), is_digit);
-  if (end != text.end() && *end == '.' && end + 1 != text.end() && is_digit(end[1])) end = std::find_if_not(end + 1, text.end(), is_digit);
+  auto end = std::find_if_not(begin, text.end(), is_number_digit);
+  if (end != text.end() && *end == '.' && end + 1 != text.end() && is_number_digit(end[1])) end = std::find_if_not(end + 1, text.end(), is_number_digit);
   double value = 0;
   if (std::from_chars(&*begin, &*begin + (end - begin), value).ec != std::errc{}) return std::nullopt;
   return begin != text.begin() && begin[-1] == '-' ? -value : value;

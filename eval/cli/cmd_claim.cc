@@ -143,7 +143,7 @@ Result<int> run_claim(const Globals& globals, const ClaimArguments& arguments) {
   return run_list(globals, arguments);
 }
 
-constexpr const char* kExamples =
+constexpr const char* kClaimExamples =
     "assay claim list --model DeepSeek-V3-Base --suite MMLU\n"
     "assay claim list my-claims.json\n"
     "assay claim check --source deepseek-ai/DeepSeek-V3=~/src/DeepSeek-V3      # a clone: the object at the claim's commit\n"
@@ -158,7 +158,7 @@ constexpr const char* kExamples =
 
 void add_claim(Cli& cli) {
   auto arguments = std::make_shared<ClaimArguments>();
-  CLI::App& app = cli.command("claim", "list published claims, check them against their sources, find their contradictions", kExamples);
+  CLI::App& app = cli.command("claim", "list published claims, check them against their sources, find their contradictions", kClaimExamples);
   app.add_option("action", arguments->action, "list, check or conflicts")->required()->check(CLI::IsMember({"list", "check", "conflicts"}));
   app.add_option("ledgers", arguments->ledgers, "a ledger (.tsv) or, for list, files of claims; none: those that are known");
   app.add_option("--model", arguments->model, "only claims about this model");
