@@ -79,7 +79,7 @@ Result<FileContent> read_content(const std::string& path, const Suite& suite, co
   ASSAY_TRY(content.counts, read_stored(path, importer, fields, [&](StoredOutput output) -> Status {
               Stored stored;
               if (!suite.items_loaded) stored.own = item_of_record(output);
-              if (const auto at = by_id.find(output.id); at != by_id.end()) stored.item = at->second;
+              if (const auto at = by_id.find(output.id.empty() ? output.question : output.id); at != by_id.end()) stored.item = at->second;
               Outputs& outputs = content.of(output.model.empty() ? fallback_name : output.model);
               stored.output = std::move(output);
               outputs.push_back(std::move(stored));
@@ -160,6 +160,25 @@ void warn_of_impossible(Scored& scored) {
   }
 }
 
+// Where the file's own labels were taken: what our checkers say of the same outputs.
+void rescore(Scored& scored) {
+  LabelAgreement labels;
+  std::vector<std::pair<const Item*, ItemScore>> own;
+  for (const auto& row : scored.rows) {
+    if (auto score = rescore_labels(labels, *row.stored->item, row.stored->output)) own.emplace_back(row.stored->item, std::move(*score));
+  }
+  if (own.empty()) return;
+  FlagAgreement& flags = scored.result.flags.emplace();
+  flags.agree = labels.strict.agree;
+  flags.of = labels.strict.of;
+  flags.flagged_right = labels.stored_right;
+  flags.differing = labels.differing;
+  scored.result.labels = std::move(labels);
+  std::vector<ScoredItem> items;
+  for (const auto& [item, score] : own) items.push_back({item, score});
+  scored.result.rescored = aggregate(*scored.protocol, items);
+}
+
 ReplayResult empty_result(const Suite& suite, const Protocol& protocol, const FileContent& content, const std::string& model) {
   ReplayResult result;
   result.file = content.path;
@@ -182,7 +201,7 @@ void score_rows(Scored& scored, const Protocol& protocol, const Outputs& outputs
     auto score = stored.item != nullptr ? score_record(protocol, *stored.item, stored.output, scored.result.model) : std::nullopt;
     if (!score) {
       ++scored.result.audit.malformed;
-    } else if (!seen.insert(stored.output.id).second) {
+    } else if (!seen.insert(stored.item->id).second) {
       ++scored.result.audit.duplicated;
     } else {
       scored.rows.push_back({&stored, std::move(*score)});
@@ -205,11 +224,12 @@ Scored score_model(const Suite& suite, const Protocol& protocol, const FileConte
     const StoredOutput& output = row.stored->output;
     count_audit(result.audit, protocol, output, row.score.score);
     if (output.flag && protocol.equality != "stored") count_flag(flags, output, row.score.score);
-    result.verdicts.emplace_back(output.id, row.score.score.correct);
+    result.verdicts.emplace_back(row.stored->item->id, row.score.score.correct);
   }
   if (flags.of > 0) result.flags = std::move(flags);
   warn_of_impossible(scored);
   set_metrics(scored);
+  rescore(scored);
   if (protocol.name == format) result.published = find_published(result, format, content.counts.figures);
   return scored;
 }
@@ -366,14 +386,25 @@ Result<std::vector<std::string>> list_outputs(const std::vector<std::string>& pa
   return files;
 }
 
-Result<std::vector<ReplayResult>> replay(const std::vector<std::string>& paths, const ReplayOptions& options,
-                                         Recorder* recorder) {
+namespace {
+
+// Items by id, and by question for records that have no id.
+ItemIndex index_of(const Suite& suite) {
+  ItemIndex index;
+  for (const auto& item : suite.items) index.emplace(item.id, &item);
+  for (const auto& item : suite.items) index.emplace(item.question, &item);
+  return index;
+}
+
+// Files of one suite.
+Result<std::vector<ReplayResult>> replay_files(const std::vector<std::string>& files, const ReplayOptions& options,
+                                               Recorder* recorder) {
   ASSAY_TRY(const Importer* importer, find_importer(options.format));
-  ASSAY_TRY(const Suite suite, load_suite(options.suite, importer->own_items ? "" : options.data_dir));
+  const bool beside = options.data_dir.empty() && options.format == "m-ifeval" && !files.empty();
+  const std::string data_dir = importer->own_items ? "" : beside ? items_beside(options.suite, files.front()) : options.data_dir;
+  ASSAY_TRY(const Suite suite, load_suite(options.suite, data_dir));
   ASSAY_TRY(const auto protocols, choose_protocols(suite, options));
-  ASSAY_TRY(const auto files, list_outputs(paths));
-  ItemIndex by_id;
-  for (const auto& item : suite.items) by_id.emplace(item.id, &item);
+  const ItemIndex by_id = index_of(suite);
 
   std::vector<ReplayResult> results;
   ThreadPool pool(std::max(1, options.threads));
@@ -395,6 +426,25 @@ Result<std::vector<ReplayResult>> replay(const std::vector<std::string>& paths, 
     if (stop_requested())
       return Error{.code = Code::interrupted, .message = "stopped; files that were done are recorded"};
   }
+  return results;
+}
+
+}  // namespace
+
+Result<std::vector<ReplayResult>> replay(const std::vector<std::string>& paths, const ReplayOptions& options,
+                                         Recorder* recorder) {
+  ASSAY_OK(find_importer(options.format));
+  ASSAY_TRY(const auto files, list_outputs(paths));
+  std::vector<ReplayResult> results;
+  for (std::size_t begin = 0; begin < files.size();) {
+    ReplayOptions own = options;
+    own.suite = suite_of_file(options.format, options.suite, files[begin]);
+    std::vector<std::string> group = {files[begin++]};
+    while (begin < files.size() && suite_of_file(options.format, options.suite, files[begin]) == own.suite) group.push_back(files[begin++]);
+    ASSAY_TRY(auto part, replay_files(group, own, recorder));
+    std::move(part.begin(), part.end(), std::back_inserter(results));
+  }
+  ASSAY_OK(add_leaderboard_averages(results, recorder));
   return results;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "eval/record.h"
+#include "eval/replay_labels.h"
 #include "eval/stored.h"
 #include "suites/guess.h"
 #include "suites/score.h"
@@ -47,6 +48,8 @@ struct ReplayResult {
   std::vector<std::pair<std::string, std::vector<Metric>>> tasks;  // sub-tasks, where the suite has any
   std::optional<FlagAgreement> flags;
   std::optional<GuessRange> guess;  // where the protocol draws letters for what has no answer
+  std::optional<LabelAgreement> labels;  // IFEval: verdicts on instructions
+  std::vector<Metric> rescored;          // where `metrics` come from the file's own labels: by our checkers
   std::vector<PublishedFigure> published;
   std::vector<std::pair<std::string, std::optional<bool>>>
       verdicts;  // item id, correct; in the order of the file
@@ -71,6 +74,9 @@ std::vector<PublishedFigure> find_published(const ReplayResult& result, const st
 // `printed` with as many digits as it has, or as an exact double, against ours (eval/replay_published.cc).
 PublishedFigure hold_against(const std::string& metric, double ours, const std::string& printed, bool exact_double, double scale, std::string source);
 const Metric* find_metric(const ReplayResult& result, std::string_view name);
+// eval/replay_published_ifeval.cc: the cell of M-IFEval's table for that file, and the means over languages once all results are there.
+std::vector<PublishedFigure> m_ifeval_figures(const ReplayResult& result);
+Status add_leaderboard_averages(std::vector<ReplayResult>& results, Recorder* recorder);
 // Claim and verdict rows for the figures and flags of a recorded result.
 Status record_published(Recorder& recorder, const ReplayResult& result);
 

@@ -60,6 +60,8 @@ Json result_json(const ReplayResult& r) {
                     {"low", finite_or_null(r.guess->low)},
                     {"high", finite_or_null(r.guess->high)}};
   }
+  if (r.labels) out["labels"] = labels_json(*r.labels);
+  if (!r.rescored.empty()) out["rescored"] = metrics_json(r.rescored);
   if (!r.published.empty()) out["published"] = published_json(r.published);
   if (!r.warnings.empty()) out["warnings"] = r.warnings;
   return out;
@@ -68,6 +70,14 @@ Json result_json(const ReplayResult& r) {
 bool is_share(std::string_view metric) {
   constexpr std::string_view kOthers[] = {"bits_per_byte", "mean_logprob", "score", "adjusted_score", "avg_len"};
   return std::find(std::begin(kOthers), std::end(kOthers), metric) == std::end(kOthers);
+// The metrics above come from the file's labels; here is what our own checkers make of the same outputs.
+std::string labels_text(const ReplayResult& r) {
+  std::string text = "  by our checkers:";
+  for (const auto& m : r.rescored) text += fmt::format(" {} {:.2f} %", m.name, 100 * m.value);
+  const LabelAgreement& labels = *r.labels;
+  text += fmt::format("\n  the file's own labels: {} of {} strict and {} of {} loose equal ours\n", labels.strict.agree, labels.strict.of,
+                      labels.loose.agree, labels.loose.of);
+  return text;
 }
 
 std::string result_text(const ReplayResult& r) {
@@ -81,7 +91,8 @@ std::string result_text(const ReplayResult& r) {
                     : fmt::format(" ± {:.4f}", *m.se_population);
   }
   text += fmt::format("  ({})\n", audit_text(r.audit));
-  if (r.flags)
+  if (r.labels) text += labels_text(r);
+  else if (r.flags)
     text += fmt::format("  the file's own flags: {} of {} equal ours\n", r.flags->agree, r.flags->of);
   if (r.guess) {
     text += fmt::format("  letters were drawn for {} items: {:.2f} to {:.2f} % over {} seeds\n", r.guess->guessed, 100 * r.guess->low,

@@ -24,7 +24,7 @@ struct TableReader {
 
 constexpr TableReader kTables[] = {
     {"bbh", bbh_figures},           {"evalplus", evalperf_figures},   {"misguided-attention", misguided_attention_figures},
-    {"mmlu-pro", mmlu_pro_figures}, {"wildbench", wildbench_figures}, {"zeroeval", zeroeval_figures},
+    {"m-ifeval", m_ifeval_figures},         {"mmlu-pro", mmlu_pro_figures}, {"wildbench", wildbench_figures}, {"zeroeval", zeroeval_figures},
 };
 
 double number_of(const std::string& text) { return std::strtod(text.c_str(), nullptr); }

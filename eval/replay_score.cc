@@ -6,12 +6,15 @@
 #include <charconv>
 
 #include "base/check.h"
+#include "base/sha256.h"
 #include "base/stats/passk.h"
+#include "eval/replay_labels.h"
 
 namespace assay {
 namespace {
 
 constexpr std::string_view kPassAt = "pass@";
+constexpr std::size_t kDigestIdChars = 16;  // of an item that is known by its question alone
 
 double* value_of(ItemScore& score, std::string_view name) {
   for (auto& [own, value] : score.values) {
@@ -149,7 +152,7 @@ std::optional<ItemScore> likelihood_score(const Protocol& protocol, const Item& 
 
 Item item_of_record(StoredOutput& output) {
   Item item;
-  item.id = output.id;
+  item.id = output.id.empty() ? sha256_hex(output.question).substr(0, kDigestIdChars) : output.id;
   item.subset = output.subset;
   item.question = std::move(output.question);
   item.options = std::move(output.options);
@@ -158,6 +161,7 @@ Item item_of_record(StoredOutput& output) {
 }
 
 std::optional<ReplayScore> score_record(const Protocol& protocol, const Item& item, const StoredOutput& output, const std::string& model) {
+  if (auto labelled = score_labels(protocol, output)) return ReplayScore{.score = std::move(*labelled)};
   if (protocol.kind == ProtocolKind::generate) return generated_score(protocol, item, output, model);
   auto score = likelihood_score(protocol, item, output);
   return score ? std::optional(ReplayScore{.score = std::move(*score)}) : std::nullopt;

@@ -15,7 +15,8 @@ Item item_of_line(const Suite& suite, const Json& record, const std::string& id)
   Item item;
   if (const Item* known = suite.find_item(id)) item = *known;
   item.id = id;
-  if (const auto gold = record_text(record, "gold")) item.gold = *gold;
+  if (const auto gold = record.find("gold"); gold != record.end() && gold->is_object()) item.gold = dump_json(*gold);
+  else if (const auto text = record_text(record, "gold")) item.gold = *text;
   return item;
 }
 

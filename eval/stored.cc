@@ -117,6 +117,7 @@ const std::vector<Importer>& importers() {
       {.name = "evalplus", .what = "EvalPlus samples, eval_results.json and EvalPerf results", .document = read_evalplus_document},
       {.name = "gsm8k-solutions", .what = "openai/grade-school-math example_model_solutions.jsonl, four models a line", .records = read_gsm8k_solution_records},
       {.name = "jsonl", .what = "objects, one a line or in an array; name their members with --fields", .records = read_jsonl_records},
+      {.name = "m-ifeval", .what = "M-IFEval and IFEval responses with their strict and loose labels, one model a file", .records = read_m_ifeval_records},
       {.name = "misguided-attention", .what = "cpldcpu/MisguidedAttention outputs, detailed evaluations and summaries", .document = read_misguided_attention_document},
       {.name = "mmlu-pro", .what = "TIGER-AI-Lab/MMLU-Pro eval_results, one model a file", .records = read_mmlu_pro_records, .own_items = true},
       {.name = "wildbench", .what = "allenai/WildBench judged outputs, one model a file", .records = read_wildbench_records},

@@ -25,7 +25,7 @@ struct StoredSample {
 
 struct StoredOutput {
   std::string model;  // "" where the file's name tells
-  std::string id;     // of the item
+  std::string id;     // of the item; "": its question tells
   std::string subset, question;
   std::vector<std::string> options;
   std::optional<std::string> gold;    // as the file has it
@@ -35,6 +35,8 @@ struct StoredOutput {
   std::optional<std::string> finish_reason;
   std::vector<StoredSample> samples;  // where an item was asked several times; `output` is then none
   std::vector<std::pair<std::string, double>> values;  // figures of the item that the file has, by the name of the metric
+  std::vector<std::string> instructions;          // IFEval: the ids, and the file's verdicts on them where it has any
+  std::vector<bool> strict_labels, loose_labels;  // empty, or one an instruction
   std::vector<double> log_likelihoods;  // choice suites: one an option; rolling: one
   std::optional<std::int64_t> tokens;   // rolling: tokens scored
 };
@@ -116,6 +118,7 @@ std::string stem_of(const std::string& path);
 RecordReader read_assay_item_records(const StoredFile& file);
 RecordReader read_gsm8k_solution_records(const StoredFile& file);
 RecordReader read_jsonl_records(const StoredFile& file);
+RecordReader read_m_ifeval_records(const StoredFile& file);
 RecordReader read_mmlu_pro_records(const StoredFile& file);
 RecordReader read_wildbench_records(const StoredFile& file);
 RecordReader read_zeroeval_records(const StoredFile& file);

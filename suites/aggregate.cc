@@ -83,6 +83,38 @@ Metric ratio_of_totals(const std::string& name, std::span<const ScoredItem> item
   return metric;
 }
 
+const PartShare* share_of(const ItemScore& score, const std::string& metric) {
+  const auto at = std::find_if(score.shares.begin(), score.shares.end(), [&](const PartShare& s) { return s.metric == metric; });
+  return at == score.shares.end() ? nullptr : &*at;
+}
+
+// All hits over all parts, with the standard error of a ratio: the parts of an item are asked together, so items are what is drawn.
+std::optional<Metric> ratio_of_parts(const std::string& name, std::span<const ScoredItem> items) {
+  std::vector<const PartShare*> shares;
+  for (const auto& item : items) {
+    if (const PartShare* share = share_of(item.score, name)) shares.push_back(share);
+  }
+  double hits = 0, parts = 0, squares = 0;
+  for (const PartShare* share : shares) {
+    hits += static_cast<double>(share->hits);
+    parts += static_cast<double>(share->of);
+  }
+  if (parts == 0) return std::nullopt;
+  Metric metric = named(name, shares.size());
+  metric.value = hits / parts;
+  const double n = static_cast<double>(shares.size());
+  for (const PartShare* share : shares) {
+    const double rest = (static_cast<double>(share->hits) - metric.value * static_cast<double>(share->of)) * n / parts;
+    squares += rest * rest;
+  }
+  metric.se_fixed = 0;
+  if (shares.size() > 1) metric.se_population = std::sqrt(squares / (n - 1) / n);
+  set_interval(metric);
+  if (metric.low) metric.low = std::max(0.0, *metric.low);
+  if (metric.high) metric.high = std::min(1.0, *metric.high);
+  return metric;
+}
+
 // The mean over sub-tasks of their means; their errors are independent.
 Metric mean_of_subsets(const std::string& name, std::span<const ScoredItem> items) {
   std::map<std::string, std::vector<double>> subsets;
@@ -112,6 +144,10 @@ namespace {
 std::vector<Metric> aggregate_as(const Protocol& protocol, Aggregation aggregation, std::span<const ScoredItem> items) {
   std::vector<Metric> metrics;
   for (const auto& name : protocol.metrics) {
+    if (auto parts = ratio_of_parts(name, items)) {
+      metrics.push_back(std::move(*parts));
+      continue;
+    }
     std::vector<double> values;
     for (const auto& item : items) {
       if (const double* value = value_of(item.score, name)) values.push_back(*value);

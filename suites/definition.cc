@@ -19,7 +19,8 @@ constexpr std::int64_t kMaxNewTokens = 1 << 20;
 const std::vector<std::string_view> kMetrics = {"accuracy",      "no_answer",   "exact_match", "f1",
                                                 "acc",           "acc_char",    "acc_byte",    "acc_token",   "acc_uncond",
                                                 "bits_per_byte", "mean_logprob", "pass@1",     "pass@5",      "pass@1_base",
-                                                "dps",           "dps_norm",    "score",       "adjusted_score", "avg_len"};
+                                                "dps",           "dps_norm",    "score",       "adjusted_score", "avg_len",
+                                                "strict_prompt", "strict_instruction", "loose_prompt", "loose_instruction"};
 
 Status refuse(std::string_view file, std::string_view field, std::string message, std::string got = {}) {
   return Error{.code = Code::bad_value,

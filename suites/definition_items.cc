@@ -50,7 +50,7 @@ Status parse_rows(Fields& fields, ItemsSource& s) {
   ASSAY_TRY(s.key, fields.text("key", s.key));
   if (!s.key.empty() && !fields.has("format")) s.format = ItemFormat::json;
   ASSAY_TRY(s.header, fields.flag("header", s.header));
-  ASSAY_TRY(const int gold, fields.choice("gold", {"none", "text", "index", "index1", "letter", "label", "flags", "first", "boxed", "texts"},
+  ASSAY_TRY(const int gold, fields.choice("gold", {"none", "text", "index", "index1", "letter", "label", "flags", "first", "boxed", "texts", "instructions"},
                                           static_cast<int>(s.gold)));
   s.gold = static_cast<GoldKind>(gold);
   ASSAY_TRY(s.gold_after, fields.text("gold_after", s.gold_after));

@@ -7,6 +7,7 @@
 
 #include "suites/definition.h"
 #include "suites/extract.h"
+#include "suites/ifeval.h"
 #include "suites/prepare.h"
 #include "suites/rows.h"
 
@@ -69,11 +70,13 @@ Status set_aliases(const Json& value, Item& item, std::string_view file, std::in
   return {};
 }
 
+bool is_instructions(const std::string& ours) { return ours == "instruction_id_list" || ours == "kwargs"; }
+
 Status set_field(Item& item, const std::string& ours, const Json& value, std::string_view file,
                  std::int64_t place) {
   if (ours == "options") return set_options(value, item, file, place);
   if (ours == "aliases") return set_aliases(value, item, file, place);
-  const auto text = as_lines(value);
+  const auto text = is_instructions(ours) ? std::optional(dump_json(value)) : as_lines(value);
   if (!text) return row_error(Code::bad_value, "a field is neither text nor number", file, place, ours);
   if (ours == "id")
     item.id = *text;
@@ -91,6 +94,16 @@ Status set_field(Item& item, const std::string& ours, const Json& value, std::st
     item.text = *text;
   else
     item.extra.emplace_back(ours, *text);
+  return {};
+}
+
+// The two lists become the gold, read once here so that an unknown instruction is refused before a run.
+Status settle_instructions(Item& item, std::string_view file, std::int64_t place) {
+  const auto ids = item.field("instruction_id_list"), arguments = item.field("kwargs");
+  if (!ids || !arguments) return row_error(Code::missing_field, "the instructions are missing", file, place, "instruction_id_list");
+  item.gold = fmt::format(R"({{"instruction_id_list":{},"kwargs":{}}})", *ids, *arguments);
+  std::erase_if(item.extra, [](const auto& field) { return is_instructions(field.first); });
+  ASSAY_OK(parse_instructions(item.gold, file));
   return {};
 }
 
@@ -150,6 +163,8 @@ Status settle_gold(Item& item, const ItemsSource& source, std::string_view file,
     case GoldKind::boxed:
       ASSAY_OK(cut_box(item, file, place));
       break;
+    case GoldKind::instructions:
+      return settle_instructions(item, file, place);
     case GoldKind::none:
       return {};
     case GoldKind::text:

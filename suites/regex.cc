@@ -84,6 +84,16 @@ std::optional<std::string_view> Regex::last(std::string_view text) const {
   return found;
 }
 
+std::int64_t Regex::count(std::string_view text) const {
+  std::int64_t matches = 0;
+  for (std::size_t from = 0; from <= text.size(); ++matches) {
+    const auto match = match_from(text, from);
+    if (!match) break;
+    from = match->end > match->begin ? match->end : match->end + 1;
+  }
+  return matches;
+}
+
 const Regex* cached_regex(std::string_view pattern) {
   thread_local std::map<std::string, std::optional<Regex>, std::less<>> cache;
   auto at = cache.find(pattern);

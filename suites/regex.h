@@ -1,5 +1,6 @@
 // PCRE2 with UTF-8 and limits on its work: a pattern of a suite never hangs on a text of a model.
 #pragma once
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -19,6 +20,7 @@ class Regex {
   // was passed.
   std::optional<std::string_view> first(std::string_view text) const;
   std::optional<std::string_view> last(std::string_view text) const;
+  std::int64_t count(std::string_view text) const;  // matches one after the other; up to where a limit was passed
 
  private:
   struct State;

@@ -10,6 +10,7 @@
 #include "suites/arithmetic.h"
 #include "suites/draws.h"
 #include "suites/extract.h"
+#include "suites/ifeval.h"
 #include "suites/json_text.h"
 #include "suites/math_equal.h"
 #include "suites/numbers.h"
@@ -159,9 +160,20 @@ struct Equality {
   Verdict (*run)(std::string_view answer, std::string_view gold);
 };
 
+// Judged whole by score_output; here only so that an answer can be compared by name.
+Verdict same_instructions(std::string_view answer, std::string_view gold) {
+  Item item;
+  item.gold = gold;
+  return score_instructions(item, answer).correct;
+}
+
+bool judges_instructions(std::string_view equality) { return equality == "instructions" || equality == "instruction-labels"; }
+
 constexpr Equality kEqualities[] = {
     {"drop", same_span<drop_score>},
     {"first-number", same_first_number},
+    {"instruction-labels", same_instructions},
+    {"instructions", same_instructions},
     {"integer", same_integer},
     {"letter", same_letter},
     {"literal", same_literal},
@@ -350,6 +362,7 @@ ItemScore score_output(const Protocol& protocol, const Item& item, std::string_v
   const bool program = protocol.equality == kPythonTests;
   const auto golds = golds_of(protocol, item);
   const auto read = usable == Unusable::as_is ? answer_part(protocol, output) : std::nullopt;
+  if (judges_instructions(protocol.equality)) return score_instructions(item, protocol.primer + std::string(read.value_or("")));
   const auto found = read ? extract(protocol.extractors, protocol.primer + std::string(*read), model) : std::nullopt;
   if (found) {
     score.extracted = found->answer;

@@ -18,6 +18,8 @@ namespace assay {
 // The names an `equality` may have, sorted.
 //   first-number   the first numbers in both are the same double, after $ and , are taken off and a text with / is
 //                  evaluated where it is arithmetic (ZeroEval, src/evaluation/gsm_eval.py and math_eval.py)
+//   instructions   the output follows the instructions that the gold lists as JSON (suites/ifeval.h); metrics strict_prompt, ...
+//   instruction-labels  likewise, but verdicts stored beside an output stand in the checkers' place (eval/replay.h)
 //   integer        both are integers of the same value, leading zeros and + aside
 //   letter         the same letter, case and brackets aside; gold is that of the right option's place
 //   literal        the same text, quotes at its ends aside, or the same number (crux); an empty one equals ''
@@ -46,6 +48,12 @@ struct OptionScore {
   std::optional<double> unconditional_nats = {};  // after Protocol::unconditional
 };
 
+// A metric that counts parts of items (instructions of prompts): its value is all hits over all parts.
+struct PartShare {
+  std::string metric;
+  std::int64_t hits = 0, of = 0;
+};
+
 struct ItemScore {
   std::optional<bool> correct;
   std::optional<double> score;  // in the protocol's first metric: 0, 1, bits per byte
@@ -56,6 +64,7 @@ struct ItemScore {
   int chosen = -1;               // choice: the option taken
   std::optional<double> margin;  // choice: best minus second-best value, in the protocol's normalisation
   std::vector<std::pair<std::string, double>> values;  // this item in every metric that applies
+  std::vector<PartShare> shares;                       // this item in metrics over parts of items
   double bits = 0;                                     // rolling: minus the summed log2 probability
   std::int64_t bytes = 0;                              // rolling: of the whole text
   std::optional<ProgramTest> program;  // what must be run before this is judged; settle_program takes it away
