@@ -1,3 +1,4 @@
+// Likelihoods: options of multiple-choice items and whole texts. Generated answers are in ask_samples.cc.
 #include "eval/ask.h"
 
 #include <fmt/format.h>
@@ -5,8 +6,6 @@
 #include <algorithm>
 
 #include "base/sha256.h"
-#include "eval/generation.h"
-#include "eval/judge_programs.h"
 #include "eval/requests.h"
 #include "reference/text/utf8.h"
 #include "suites/render.h"
@@ -19,8 +18,6 @@ struct Slice {
   std::size_t first = 0, count = 0;
 };
 
-std::string ids_digest(std::span<const std::int32_t> ids) { return sha256_hex({reinterpret_cast<const char*>(ids.data()), ids.size_bytes()}); }
-
 // A token may be a part of a character: its bytes are then shown in hexadecimal, because the database holds UTF-8.
 std::string shown_token(const Tokenizer& tokenizer, std::int32_t id) {
   const std::string bytes = tokenizer.token_text(id);
@@ -30,39 +27,33 @@ std::string shown_token(const Tokenizer& tokenizer, std::int32_t id) {
   return text;
 }
 
-ContinuationRecord continuation_record(const Tokenizer& tokenizer, std::string text, const ScoreAnswer& answer, std::int64_t truncated) {
+ContinuationRecord continuation_record(const EvalModel& model, std::string text, const ScoreAnswer& answer, std::int64_t truncated) {
   ContinuationRecord record{.text = std::move(text), .logprob_nats = answer.logprob, .greedy = answer.greedy};
   record.tokens = static_cast<std::int64_t>(answer.tokens.size());
   record.chars = count_code_points(record.text);
   record.bytes = static_cast<std::int64_t>(record.text.size());
   record.truncated_tokens = truncated;
-  for (const TokenScore& token : answer.tokens) {
-    record.token_logprobs.push_back({.token_id = token.token, .text = shown_token(tokenizer, token.token), .logprob_nats = token.logprob});
+  for (std::size_t i = 0; i < answer.tokens.size(); ++i) {
+    const TokenScore& token = answer.tokens[i];
+    record.token_logprobs.push_back(
+        {.token_id = token.token, .text = model.asks_texts ? answer.texts[i] : shown_token(model.tokenizer, token.token), .logprob_nats = token.logprob});
   }
   return record;
 }
 
-// Rendered prompt and what identifies it.
-void keep_prompt(AskedItem& asked, const std::string& prompt, std::span<const std::int32_t> ids) {
-  asked.record.prompt = prompt;
-  asked.record.prompt_digest = sha256_hex(prompt);
-  asked.record.ids_digest = ids_digest(ids);
-}
-
 class Wave {
  public:
-  Wave(EvalModel& model, const Suite& suite, const Protocol& protocol, std::span<const std::size_t> items, std::uint64_t seed)
-      : model_(model), suite_(suite), protocol_(protocol), seed_(seed) {
+  Wave(EvalModel& model, const Suite& suite, const Protocol& protocol, std::span<const std::size_t> items)
+      : model_(model), suite_(suite), protocol_(protocol) {
     for (const std::size_t index : items) asked_.push_back({.index = index});
   }
 
   Result<std::vector<AskedItem>> ask(Progress& progress) {
-    ASSAY_OK(render());
-    switch (protocol_.kind) {
-      case ProtocolKind::choice: ASSAY_OK(ask_choices()); break;
-      case ProtocolKind::rolling: ASSAY_OK(ask_rolling()); break;
-      case ProtocolKind::generate: ASSAY_OK(ask_outputs()); break;
+    for (const AskedItem& asked : asked_) {
+      ASSAY_TRY(RenderedRequest request, render_item(model_, suite_, protocol_, item(asked)));
+      rendered_.push_back(std::move(request));
     }
+    ASSAY_OK(protocol_.kind == ProtocolKind::choice ? ask_choices() : ask_rolling());
     progress.add(asked_.size());
     return std::move(asked_);
   }
@@ -70,139 +61,143 @@ class Wave {
  private:
   const Item& item(const AskedItem& asked) const { return suite_.items[asked.index]; }
 
-  Status render() {
-    const ChatRenderer chat = [this](const std::vector<ChatTurn>& turns, const std::string& options) { return render_chat(model_, turns, options); };
-    for (const AskedItem& asked : asked_) {
-      ASSAY_TRY(RenderedRequest request, render_request(suite_, protocol_, item(asked), chat));
-      rendered_.push_back(std::move(request));
+  // Rendered prompt and what identifies it: the ids that stand before what is scored.
+  void keep_prompt(std::size_t i, const ScoreRequest& first, bool all) {
+    AskedItem& asked = asked_[i];
+    asked.record.prompt = rendered_[i].prompt;
+    asked.record.prompt_digest = sha256_hex(rendered_[i].prompt);
+    keep_shown(asked.record, rendered_[i].shown, rendered_[i].option_order);
+    const std::span<const std::int32_t> ids(first.ids);
+    if (!first.text) asked.record.ids_digest = ids_digest(all ? ids : ids.first(static_cast<std::size_t>(first.scored_from)));
+  }
+
+  Status add_request(std::size_t i, const std::string& context, const std::string& continuation) {
+    if (model_.asks_texts) {
+      requests_.push_back(text_request(context, continuation));
+      truncated_.push_back(0);
+      return {};
     }
-    for (std::size_t i = 0; i < asked_.size(); ++i) keep_shown(asked_[i].record, rendered_[i].shown, rendered_[i].option_order);
+    ASSAY_TRY(ContinuationRequest one,
+              continuation_request(model_.tokenizer, context, continuation, protocol_.bos, {model_.context_tokens(), protocol_.input_cut}));
+    truncated_.push_back(one.truncated_tokens);
+    asked_[i].truncated |= one.truncated_tokens > 0;
+    requests_.push_back(std::move(one.score));
+    return {};
+  }
+
+  // All normalisations are of these log-likelihoods, so one pass gives them all; for the unconditional ones every option is asked once more after
+  // Protocol::unconditional, with the blank before it (as lm_eval 0.4.13 does it: api/task.py, acc_mutual_info).
+  Status add_item(std::size_t i) {
+    const RenderedRequest& rendered = rendered_[i];
+    slices_.push_back({requests_.size(), rendered.continuations.size()});
+    for (std::size_t k = 0; k < rendered.continuations.size(); ++k) ASSAY_OK(add_request(i, rendered.context_of(k), rendered.continuations[k]));
+    if (!rendered.unconditional) return {};
+    for (const std::string& text : rendered.continuations) ASSAY_OK(add_request(i, *rendered.unconditional, text));
     return {};
   }
 
   Status ask_choices() {
-    std::vector<ScoreRequest> requests;
-    std::vector<Slice> slices;
-    std::vector<std::int64_t> truncated;
     for (std::size_t i = 0; i < asked_.size(); ++i) {
-      slices.push_back({requests.size(), rendered_[i].continuations.size()});
-      for (std::size_t k = 0; k < rendered_[i].continuations.size(); ++k) {
-        const std::string& text = rendered_[i].continuations[k];
-        ASSAY_TRY(ContinuationRequest one, continuation_request(model_.tokenizer, rendered_[i].context_of(k), text, protocol_.bos,
-                                                                {model_.context_tokens()}));
-        truncated.push_back(one.truncated_tokens);
-        asked_[i].truncated |= one.truncated_tokens > 0;
-        requests.push_back(std::move(one.score));
-      }
-      const ScoreRequest& first = requests[slices.back().first];
-      keep_prompt(asked_[i], rendered_[i].prompt, std::span(first.ids).first(static_cast<std::size_t>(first.scored_from)));
+      ASSAY_OK(add_item(i));
+      keep_prompt(i, requests_[slices_.back().first], false);
     }
-    ASSAY_TRY(const std::vector<ScoreAnswer> answers, model_.engine->score(requests));
-    for (std::size_t i = 0; i < asked_.size(); ++i) score_options(i, slices[i], answers, truncated);
+    ASSAY_TRY(const std::vector<ScoreAnswer> answers, model_.engine->score(requests_));
+    for (std::size_t i = 0; i < asked_.size(); ++i) score_options(i, answers);
     return {};
   }
 
-  void score_options(std::size_t i, Slice slice, const std::vector<ScoreAnswer>& answers, const std::vector<std::int64_t>& truncated) {
+  void score_options(std::size_t i, const std::vector<ScoreAnswer>& answers) {
+    const auto [first, count] = slices_[i];
+    const bool twice = rendered_[i].unconditional.has_value();
     std::vector<OptionScore> options;
     std::int64_t ties = 0;
-    for (std::size_t j = slice.first; j < slice.first + slice.count; ++j) {
-      options.push_back({.logprob_nats = answers[j].logprob, .tokens = static_cast<std::int64_t>(answers[j].tokens.size())});
-      asked_[i].record.continuations.push_back(
-          continuation_record(model_.tokenizer, rendered_[i].continuations[j - slice.first], answers[j], truncated[j]));
-      ties += answers[j].near_ties;
+    bool counted = true;
+    for (std::size_t k = 0; k < count; ++k) {
+      const ScoreAnswer& answer = answers[first + k];
+      options.push_back({.logprob_nats = answer.logprob, .tokens = static_cast<std::int64_t>(answer.tokens.size())});
+      if (twice) options.back().unconditional_nats = answers[first + count + k].logprob;
+      ContinuationRecord record = continuation_record(model_, rendered_[i].continuations[k], answer, truncated_[first + k]);
+      record.unconditional_nats = options.back().unconditional_nats;
+      asked_[i].record.continuations.push_back(std::move(record));
+      ties += answer.near_ties;
+      counted = counted && answer.counts_ties;
     }
     asked_[i].score = score_choice(protocol_, item(asked_[i]), options);
-    asked_[i].record.router_ties = ties;
+    if (counted) asked_[i].record.router_ties = ties;
+  }
+
+  Result<std::vector<ScoreRequest>> windows_of(const std::string& text) const {
+    if (model_.asks_texts) return std::vector<ScoreRequest>{text_request("", text)};
+    return rolling_requests(model_.tokenizer, text, protocol_.bos, {model_.context_tokens()});
   }
 
   Status ask_rolling() {
-    std::vector<ScoreRequest> requests;
-    std::vector<Slice> slices;
     for (std::size_t i = 0; i < asked_.size(); ++i) {
-      ASSAY_TRY(std::vector<ScoreRequest> windows, rolling_requests(model_.tokenizer, rendered_[i].prompt, protocol_.bos, {model_.context_tokens()}));
-      slices.push_back({requests.size(), windows.size()});
-      keep_prompt(asked_[i], rendered_[i].prompt, windows.empty() ? std::span<const std::int32_t>() : std::span<const std::int32_t>(windows[0].ids));
-      std::ranges::move(windows, std::back_inserter(requests));
+      ASSAY_TRY(std::vector<ScoreRequest> windows, windows_of(rendered_[i].prompt));
+      slices_.push_back({requests_.size(), windows.size()});
+      keep_prompt(i, windows.empty() ? ScoreRequest() : windows[0], true);
+      std::ranges::move(windows, std::back_inserter(requests_));
     }
-    ASSAY_TRY(std::vector<ScoreAnswer> answers, model_.engine->score(requests));
-    for (std::size_t i = 0; i < asked_.size(); ++i) {
-      ScoreAnswer whole;
-      for (std::size_t j = slices[i].first; j < slices[i].first + slices[i].count; ++j) {
-        whole.logprob += answers[j].logprob;
-        whole.greedy = whole.greedy && answers[j].greedy;
-        whole.near_ties += answers[j].near_ties;
-        std::ranges::move(answers[j].tokens, std::back_inserter(whole.tokens));
-      }
-      asked_[i].score = score_rolling(protocol_, item(asked_[i]), whole.logprob, static_cast<std::int64_t>(whole.tokens.size()));
-      asked_[i].record.router_ties = whole.near_ties;
-      asked_[i].record.continuations.push_back(continuation_record(model_.tokenizer, rendered_[i].prompt, whole, 0));
-    }
+    ASSAY_TRY(std::vector<ScoreAnswer> answers, model_.engine->score(requests_));
+    for (std::size_t i = 0; i < asked_.size(); ++i) score_text(i, answers);
     return {};
   }
 
-  Status ask_outputs() {
-    std::vector<GenerateRequest> requests;
-    for (std::size_t i = 0; i < asked_.size(); ++i) {
-      ASSAY_TRY(std::vector<std::int32_t> ids, text_ids(model_.tokenizer, rendered_[i].prompt, protocol_.bos));
-      const std::int64_t room = model_.context_tokens() - protocol_.max_tokens;
-      if (room < 1) return Error{.code = Code::too_large, .message = "the protocol's max_tokens leaves no room for a prompt", .field = protocol_.name};
-      if (static_cast<std::int64_t>(ids.size()) > room) {
-        ids.erase(ids.begin(), ids.end() - room);
-        asked_[i].truncated = true;
-      }
-      keep_prompt(asked_[i], rendered_[i].prompt, ids);
-      requests.push_back({.ids = std::move(ids), .item = asked_[i].index});
+  void score_text(std::size_t i, std::vector<ScoreAnswer>& answers) {
+    ScoreAnswer whole;
+    for (std::size_t j = slices_[i].first; j < slices_[i].first + slices_[i].count; ++j) {
+      whole.logprob += answers[j].logprob;
+      whole.greedy = whole.greedy && answers[j].greedy;
+      whole.near_ties += answers[j].near_ties;
+      whole.counts_ties = whole.counts_ties && answers[j].counts_ties;
+      std::ranges::move(answers[j].tokens, std::back_inserter(whole.tokens));
+      std::ranges::move(answers[j].texts, std::back_inserter(whole.texts));
     }
-    GenerateOptions options{.max_tokens = protocol_.max_tokens, .seed = seed_};
-    for (const std::int64_t id : model_.engine->config().eos_token_ids) options.stop_ids.push_back(static_cast<std::int32_t>(id));
-    const StopStrings stops(model_.tokenizer, protocol_.stops, false);  // a protocol's outputs keep special tokens, as a reader of the raw text sees them
-    options.stop = [&](std::size_t, std::int64_t, std::span<const std::int32_t> ids) { return stops.ended(ids); };
-    ASSAY_TRY(const std::vector<GenerateAnswer> answers, model_.engine->generate(requests, options));
-    ASSAY_CHECK(answers.size() == asked_.size());
-    for (const GenerateAnswer& answer : answers) score_text(asked_[answer.request], answer, options.stop_ids, stops);
-    judge();
-    return {};
-  }
-
-  void judge() {
-    std::vector<ItemScore*> scores;
-    for (AskedItem& asked : asked_) scores.push_back(&asked.score);
-    judge_programs(scores, model_.threads);
-    for (AskedItem& asked : asked_) {
-      for (SampleRecord& sample : asked.record.samples) sample.correct = asked.score.correct;
-    }
-  }
-
-  void score_text(AskedItem& asked, const GenerateAnswer& answer, const std::vector<std::int32_t>& stop_ids, const StopStrings& stops) {
-    std::vector<std::int32_t> ids = answer.ids;
-    const bool ended = !ids.empty() && std::ranges::find(stop_ids, ids.back()) != stop_ids.end();
-    if (ended) ids.pop_back();
-    std::string text = stops.text(ids);
-    asked.score = score_output(protocol_, item(asked), text, {}, answer.finish_reason == "length");
-    asked.truncated |= answer.finish_reason == "length";
-    asked.record.router_ties = answer.near_ties;
-    SampleRecord sample{.output = std::move(text)};
-    sample.finish_reason = ended ? "eos" : answer.finish_reason;
-    sample.tokens_generated = static_cast<std::int64_t>(answer.ids.size());
-    sample.correct = asked.score.correct;
-    sample.extracted = asked.score.extracted;
-    asked.record.samples.push_back(std::move(sample));
+    asked_[i].score = score_rolling(protocol_, item(asked_[i]), whole.logprob, static_cast<std::int64_t>(whole.tokens.size()));
+    if (whole.counts_ties) asked_[i].record.router_ties = whole.near_ties;
+    asked_[i].record.continuations.push_back(continuation_record(model_, rendered_[i].prompt, whole, 0));
   }
 
   EvalModel& model_;
   const Suite& suite_;
   const Protocol& protocol_;
-  std::uint64_t seed_;
   std::vector<AskedItem> asked_;
   std::vector<RenderedRequest> rendered_;
+  std::vector<ScoreRequest> requests_;
+  std::vector<std::int64_t> truncated_;  // tokens cut from each request
+  std::vector<Slice> slices_;            // of `requests_`, one an item; the unconditional requests of an item stand behind its slice
 };
 
+Result<std::vector<AskedItem>> ask_all_samples(EvalModel& model, const Suite& suite, const Protocol& protocol, std::span<const std::size_t> items,
+                                               std::uint64_t seed, Progress& progress) {
+  std::vector<SampleUnit> units;
+  for (const std::size_t index : items) {
+    for (std::int64_t number = 0; number < protocol.sampling.samples; ++number) units.push_back({index, number});
+  }
+  ASSAY_TRY(std::vector<MadeSample> made, ask_samples(model, suite, protocol, units, seed, progress));
+  std::vector<AskedItem> asked;
+  for (auto next = made.begin(); next != made.end();) {
+    const auto end = next + protocol.sampling.samples;
+    asked.push_back(judge_samples(suite, protocol, {std::make_move_iterator(next), std::make_move_iterator(end)}, model.threads));
+    next = end;
+  }
+  return asked;
+}
+
 }  // namespace
+
+std::string ids_digest(std::span<const std::int32_t> ids) { return sha256_hex({reinterpret_cast<const char*>(ids.data()), ids.size_bytes()}); }
+
+Result<RenderedRequest> render_item(EvalModel& model, const Suite& suite, const Protocol& protocol, const Item& item) {
+  const ChatRenderer chat = [&model](const std::vector<ChatTurn>& turns, const std::string& options) { return render_chat(model, turns, options); };
+  return render_request(suite, protocol, item, chat);
+}
 
 Result<std::vector<AskedItem>> ask_items(EvalModel& model, const Suite& suite, const Protocol& protocol, std::span<const std::size_t> items,
                                          std::uint64_t seed, Progress& progress) {
   for (const std::size_t index : items) ASSAY_CHECK(index < suite.items.size());
-  return Wave(model, suite, protocol, items, seed).ask(progress);
+  if (protocol.kind == ProtocolKind::generate) return ask_all_samples(model, suite, protocol, items, seed, progress);
+  return Wave(model, suite, protocol, items).ask(progress);
 }
 
 }  // namespace assay

@@ -22,6 +22,21 @@ Result<LikelihoodRequest> likelihood_request(const Tokenizer& tokenizer, const J
   return out;
 }
 
+Result<LikelihoodRequest> text_likelihood_request(const Json& line) {
+  const bool rolling = line.is_object() && line.contains("text");
+  TextToScore text;
+  ASSAY_TRY(text.scored, json_string(line, rolling ? "text" : "continuation", ""));
+  if (!rolling) {
+    ASSAY_TRY(text.context, json_string(line, "context", ""));
+  }
+  if (text.scored.empty()) {
+    return Error{.code = Code::bad_value, .message = "there is nothing to score", .field = rolling ? "text" : "continuation", .expected = "at least one token"};
+  }
+  LikelihoodRequest out{.bytes = static_cast<std::int64_t>(text.scored.size())};
+  out.windows.push_back(text_request(std::move(text.context), std::move(text.scored)));
+  return out;
+}
+
 Json likelihood_line(const LikelihoodRequest& request, std::span<const ScoreAnswer> answers) {
   ASSAY_CHECK(answers.size() == request.windows.size());
   double logprob = 0;

@@ -24,6 +24,9 @@ struct LikelihoodRequest {
 Result<LikelihoodRequest> likelihood_request(const Tokenizer& tokenizer, const Json& line,
                                              std::int64_t context_length);
 
+// The same line for a server that splits texts itself: what does not fit is its own affair.
+Result<LikelihoodRequest> text_likelihood_request(const Json& line);
+
 // One line of output: logprob, greedy, tokens, bytes, truncated.
 Json likelihood_line(const LikelihoodRequest& request, std::span<const ScoreAnswer> answers);
 

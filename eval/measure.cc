@@ -44,7 +44,7 @@ Result<std::int64_t> Measurer::run(const std::string& model_path, const std::str
   const Suite& suite = suites_.at(suite_name);
   ASSAY_TRY(const Protocol* protocol, choose_protocol(suite, protocol_name));
   ASSAY_TRY(EvalModel * asked, model(model_path, name));
-  const std::string identity = run_identity(*asked, suite, *protocol, choose_items(suite, options_));
+  const std::string identity = run_identity(*asked, suite, *protocol, choose_items(suite, options_), options_.seed);
   ASSAY_TRY(const std::optional<std::int64_t> there, recorder_.complete_run(identity));
   if (there) return *there;
   ASSAY_TRY(const std::optional<std::int64_t> begun, interrupted_run(recorder_.database(), identity));

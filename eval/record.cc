@@ -46,20 +46,24 @@ struct Recorder::State {
     return value;
   }
 
+  static std::optional<std::int64_t> seed_value(const std::optional<std::uint64_t>& seed) {
+    return seed ? std::optional(static_cast<std::int64_t>(*seed)) : std::nullopt;
+  }
+
   Status add_sample(std::int64_t result_id, std::size_t index, const SampleRecord& s) {
     return run(
         "INSERT INTO sample (item_result_id, sample_index, output, finish_reason, tokens_generated, correct, "
-        "extracted)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        result_id, index, s.output, s.finish_reason, s.tokens_generated, s.correct, s.extracted);
+        "extracted, score, seed, input_cut)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        result_id, index, s.output, s.finish_reason, s.tokens_generated, s.correct, s.extracted, s.score, seed_value(s.seed), s.input_cut);
   }
 
   Status add_continuation(std::int64_t result_id, std::size_t option, const ContinuationRecord& c) {
     ASSAY_OK(run(
         "INSERT INTO continuation (item_result_id, option_index, text, logprob_nats, greedy, tokens, chars, "
         "bytes,"
-        " truncated_tokens) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        result_id, option, c.text, c.logprob_nats, c.greedy, c.tokens, c.chars, c.bytes, c.truncated_tokens));
+        " truncated_tokens, unconditional_nats) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        result_id, option, c.text, c.logprob_nats, c.greedy, c.tokens, c.chars, c.bytes, c.truncated_tokens, c.unconditional_nats));
     const std::int64_t continuation_id = database.last_id();
     for (std::size_t t = 0; t < c.token_logprobs.size(); ++t) {
       const TokenRecord& token = c.token_logprobs[t];
@@ -159,11 +163,12 @@ Result<std::int64_t> Recorder::begin_run(const RunRecord& row) {
       state_->run("INSERT INTO run (kind, model_id, suite_id, protocol_id, outputs_artifact_id, identity, "
                   "recipe, kernel_set, backend,"
                   " sampling_json, seed, limit_items, model_source, data_source, status, started_at_utc, device_id, "
-                  "threads, price_id, items_expected)"
-                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', ?, ?, ?, ?, ?)",
+                  "threads, price_id, items_expected, identity_json, server_json)"
+                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', ?, ?, ?, ?, ?, ?, ?)",
                   row.kind, row.model_id, row.suite_id, row.protocol_id, row.outputs_artifact_id,
                   row.identity, row.recipe, row.kernel_set, row.backend, row.sampling_json, row.seed,
-                  row.limit_items, row.model_source, row.data_source, now_utc(), row.device_id, row.threads, row.price_id, row.items_expected));
+                  row.limit_items, row.model_source, row.data_source, now_utc(), row.device_id, row.threads, row.price_id, row.items_expected, row.identity_json,
+                  row.server_json));
   return state_->database.last_id();
 }
 

@@ -43,7 +43,7 @@ struct RunRecord {
   std::int64_t model_id = 0, suite_id = 0, protocol_id = 0;
   std::optional<std::int64_t> outputs_artifact_id;
   std::string identity;
-  std::optional<std::string> recipe, kernel_set, backend, sampling_json, model_source, data_source;
+  std::optional<std::string> recipe, kernel_set, backend, sampling_json, model_source, data_source, identity_json, server_json;
   std::optional<std::int64_t> seed, limit_items, device_id, threads, price_id;
   std::int64_t items_expected = 0;
 };
@@ -66,6 +66,7 @@ struct ContinuationRecord {
   double logprob_nats = 0;
   bool greedy = false;
   std::int64_t tokens = 0, chars = 0, bytes = 0, truncated_tokens = 0;
+  std::optional<double> unconditional_nats;
   std::vector<TokenRecord> token_logprobs;
 };
 
@@ -75,6 +76,9 @@ struct SampleRecord {
   std::optional<std::int64_t> tokens_generated;
   std::optional<bool> correct;
   std::optional<std::string> extracted;
+  std::optional<double> score;  // of this output alone
+  std::optional<std::uint64_t> seed;
+  std::optional<bool> input_cut;
 };
 
 struct ResultRecord {

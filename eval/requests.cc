@@ -74,7 +74,22 @@ Result<Split> split_pair(const Tokenizer& tokenizer, std::string_view context, s
   return Split{std::move(ids), 1};
 }
 
+Error too_long(const TextLimits& limits, std::int64_t tokens) {
+  return Error{.code = Code::too_large, .message = "a prompt does not fit into the model's context, and the protocol cuts none", .field = "input_cut",
+               .expected = fmt::format("at most {} tokens", limits.context_tokens), .got = std::to_string(tokens)};
+}
+
 }  // namespace
+
+Result<std::int64_t> cut_prompt(std::vector<std::int32_t>& ids, const TextLimits& limits) {
+  ASSAY_CHECK(limits.context_tokens > 0);
+  const std::int64_t excess = static_cast<std::int64_t>(ids.size()) - limits.context_tokens;
+  if (excess <= 0) return std::int64_t{0};
+  if (limits.cut == InputCut::refuse) return too_long(limits, static_cast<std::int64_t>(ids.size()));
+  if (limits.cut == InputCut::right) ids.resize(static_cast<std::size_t>(limits.context_tokens));
+  else ids.erase(ids.begin(), ids.begin() + excess);
+  return excess;
+}
 
 Result<Ids> text_ids(const Tokenizer& tokenizer, std::string_view text, BosPolicy bos) {
   if (bos == BosPolicy::none) return encode(tokenizer, text, false);
@@ -104,10 +119,19 @@ Result<ContinuationRequest> continuation_request(const Tokenizer& tokenizer, std
   // The last token is scored and never fed in, so one more than the context fits.
   const auto total = static_cast<std::int64_t>(split.ids.size());
   ContinuationRequest request{.truncated_tokens = std::max<std::int64_t>(0, total - limits.context_tokens - 1)};
-  split.ids.erase(split.ids.begin(), split.ids.begin() + request.truncated_tokens);
+  if (request.truncated_tokens > 0 && limits.cut == InputCut::refuse) return too_long(limits, total - 1);
+  const auto begin = split.ids.begin() + (limits.cut == InputCut::right ? static_cast<std::ptrdiff_t>(split.at) - request.truncated_tokens : 0);
+  split.ids.erase(begin, begin + request.truncated_tokens);
   request.score = {.ids = std::move(split.ids), .scored_from = static_cast<std::int64_t>(split.at) - request.truncated_tokens};
   ASSAY_CHECK(request.score.scored_from >= 1);
   return request;
+}
+
+ScoreRequest text_request(std::string context, std::string continuation) {
+  const std::size_t kept = context.size() - trailing_space(context);
+  continuation.insert(0, context.substr(kept));
+  context.resize(kept);
+  return {.ids = {}, .text = TextToScore{.context = std::move(context), .scored = std::move(continuation)}};
 }
 
 Result<std::vector<ScoreRequest>> rolling_requests(const Tokenizer& tokenizer, std::string_view text, BosPolicy bos, const TextLimits& limits) {

@@ -6,15 +6,12 @@
 #include <chrono>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <numeric>
 
 #include "base/progress.h"
-#include "base/rng.h"
-#include "base/sha256.h"
 #include "eval/ask.h"
 #include "eval/bench.h"
-#include "eval/price.h"
 #include "eval/stored_results.h"
+#include "eval/waiting_samples.h"
 #include "kernels/device.h"
 
 namespace assay {
@@ -28,29 +25,6 @@ constexpr std::size_t kWaveItems = 256;
 constexpr std::size_t kPassesOfWave = 8, kPassTokens = 4096, kBytesPerToken = 4;
 constexpr double kSecondsPerHour = 3600;
 
-// The items asked by sub-task, in the order in which the sub-tasks appear.
-std::vector<std::vector<std::size_t>> by_subset(const Suite& suite) {
-  std::vector<std::vector<std::size_t>> groups;
-  std::map<std::string, std::size_t> place;
-  for (std::size_t i = 0; i < suite.items.size(); ++i) {
-    const auto [it, is_new] = place.try_emplace(suite.items[i].subset, groups.size());
-    if (is_new) groups.emplace_back();
-    groups[it->second].push_back(i);
-  }
-  return groups;
-}
-
-// How many of each group, by largest remainders; ties go to the earlier group.
-std::vector<std::size_t> shares(const std::vector<std::vector<std::size_t>>& groups, std::size_t total, std::size_t wanted) {
-  std::vector<std::size_t> share(groups.size()), order(groups.size());
-  std::size_t given = 0;
-  for (std::size_t g = 0; g < groups.size(); ++g) given += share[g] = groups[g].size() * wanted / total;
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::stable_sort(order, std::greater{}, [&](std::size_t g) { return groups[g].size() * wanted % total; });
-  for (std::size_t i = 0; given < wanted; ++i, ++given) ++share[order[i]];
-  return share;
-}
-
 // One run in progress: its rows, what was measured, what remains. What a wave cost is written with the wave, so that a run that is killed
 // at any moment holds the cost of just what it holds.
 class SuiteRun {
@@ -62,19 +36,16 @@ class SuiteRun {
     ASSAY_TRY(Transaction transaction, Transaction::begin(recorder_.database()));
     RunRecord record{.kind = "run", .items_expected = static_cast<std::int64_t>(items_.size())};
     ASSAY_OK(record_parts(record));
-    record.identity = run_identity(model_, suite_, protocol_, items_);
-    record.recipe = model_.recipe;
-    record.backend = "cpu";
-    record.threads = model_.threads;
+    record.identity = run_identity(model_, suite_, protocol_, items_, options_.seed);
+    record.identity_json = parts_json();
+    if (!model_.recipe.empty()) record.recipe = model_.recipe;
     record.seed = static_cast<std::int64_t>(options_.seed);
     record.limit_items = options_.limit;
     record.price_id = options_.price_id;
-    record.sampling_json = R"({"temperature":0})";
+    record.sampling_json = sampling_json();
     record.model_source = model_.source;
     record.data_source = options_.data_dir;
-    ASSAY_TRY(const DeviceInfo device, this_device());
-    record.kernel_set = device.isa;
-    ASSAY_TRY(record.device_id, store_device(recorder_.database(), device));
+    ASSAY_OK(record_machine(record));
     ASSAY_TRY(run_id_, recorder_.begin_run(record));
     ASSAY_OK(recorder_.event(run_id_, "started", fmt::format("{} {} on {}", suite_.name, protocol_.name, model_.name)));
     ASSAY_OK(transaction.commit());
@@ -93,11 +64,41 @@ class SuiteRun {
       if (next < asked_.size() && asked_[next].index == index) ++next;
       else rest.push_back(index);
     }
+    ASSAY_TRY(waiting_, waiting_samples(recorder_.database(), run_id_, suite_, rest, item_rows_));
+    ASSAY_OK(judge_waiting(rest));
     ASSAY_OK(recorder_.event(run_id_, "resumed", fmt::format("{} of {} items are left", rest.size(), items_.size())));
     return ask(rest);
   }
 
  private:
+  std::string parts_json() const {
+    Json json = Json::object();
+    for (const auto& [name, value] : run_parts(model_, suite_, protocol_, items_, options_.seed)) json[name] = value;
+    return dump_json(json);
+  }
+
+  std::string sampling_json() const {
+    const Sampling& s = protocol_.sampling;
+    if (!draws(protocol_)) return R"({"temperature":0})";
+    return dump_json({{"temperature", s.temperature}, {"top_k", s.top_k}, {"top_p", s.top_p}, {"min_p", s.min_p}, {"samples", s.samples},
+                      {"seed", seed_of(protocol_, options_.seed)}});
+  }
+
+  // Where it is computed: on this machine, or on one that nobody here can see.
+  Status record_machine(RunRecord& record) {
+    record.backend = model_.is_remote() ? "http" : "cpu";
+    if (model_.is_remote()) {
+      record.server_json = model_.server_json;
+      record.price_id = std::nullopt;
+      return {};
+    }
+    record.threads = model_.threads;
+    ASSAY_TRY(const DeviceInfo device, this_device());
+    record.kernel_set = device.isa;
+    ASSAY_TRY(record.device_id, store_device(recorder_.database(), device));
+    return {};
+  }
+
   Status record_parts(RunRecord& record) {
     ASSAY_TRY(record.model_id, record_model(recorder_, model_));
     ASSAY_TRY(record.suite_id, recorder_.suite(suite_));
@@ -107,40 +108,130 @@ class SuiteRun {
   }
 
   Status check_unchanged() {
-    ASSAY_TRY(Statement find, recorder_.database().prepare("SELECT identity, tokens_asked, tokens_computed, tokens_generated, wall_seconds "
-                                                           "FROM main.run WHERE id = ?1"));
+    ASSAY_TRY(Statement find, recorder_.database().prepare("SELECT identity, tokens_asked, tokens_computed, tokens_generated, wall_seconds, "
+                                                           "identity_json FROM main.run WHERE id = ?1"));
     find.with(run_id_);
     ASSAY_TRY(const bool there, find.next());
     if (!there) return Error{.code = Code::not_found, .message = "there is no run of that number", .field = "run", .got = std::to_string(run_id_)};
     spent_ = {.tokens_asked = find.integer(1), .tokens_computed = find.integer(2), .tokens_generated = find.integer(3), .seconds = find.real(4)};
-    if (find.text(0) == run_identity(model_, suite_, protocol_, items_)) return {};
-    return Error{.code = Code::digest_changed, .message = "weights, tokenizer, suite, protocol or flags are not those of the run; start a new one",
-                 .field = "run", .got = std::to_string(run_id_)};
+    if (find.text(0) == run_identity(model_, suite_, protocol_, items_, options_.seed)) return {};
+    return what_changed(find.maybe_text(5).value_or("{}"));
   }
 
+  // Names every part that differs; what was stored and what is there now is told of the first.
+  Error what_changed(const std::string& stored) const {
+    Error error{.code = Code::digest_changed, .message = "this is not what the run was started with; start a new one", .field = "run",
+                .got = std::to_string(run_id_)};
+    const auto json = parse_json(stored, recorder_database_path());
+    if (!json.ok() || !json->is_object() || json->empty()) return error;
+    std::vector<std::string> changed;
+    for (const auto& [name, value] : run_parts(model_, suite_, protocol_, items_, options_.seed)) {
+      const auto found = json->find(name);
+      const std::string was = found != json->end() && found->is_string() ? found->get<std::string>() : "";
+      if (was == value) continue;
+      if (changed.empty()) error.expected = was, error.got = value;
+      changed.push_back(name);
+    }
+    if (changed.empty()) changed.push_back("what an older version counted as the run's identity");
+    error.message = fmt::format("changed since the run was started: {}; start a new one", fmt::join(changed, ", "));
+    error.field = changed.front();
+    return error;
+  }
+  const std::string& recorder_database_path() const { return recorder_.database().path(); }
+
   Result<RunReport> ask(const std::vector<std::size_t>& items) {
-    Progress progress(fmt::format("{} {} {}", model_.name, suite_.name, protocol_.name), items.size(), "items", options_.quiet);
+    const std::vector<SampleUnit> units = units_of(items);
+    Progress progress(fmt::format("{} {} {}", model_.name, suite_.name, protocol_.name), units.size(),
+                      protocol_.sampling.samples > 1 ? "samples" : "items", options_.quiet);
     std::size_t done = 0;
-    while (done < items.size() && !stop_requested()) {
-      const std::size_t n = wave_size(std::span(items).subspan(done));
+    while (done < units.size() && !stop_requested()) {
+      const auto wave = std::span(units).subspan(done, wave_size(std::span(units).subspan(done)));
       model_.engine->reset_stats();
       const auto begin = Clock::now();
-      auto asked = ask_items(model_, suite_, protocol_, std::span(items).subspan(done, n), options_.seed, progress);
+      auto asked = ask_wave(wave, progress);
       if (!asked.ok() && asked.error().code == Code::interrupted) break;  // within a wave: its items are asked again
       if (!asked.ok()) return std::move(asked).error();
       ASSAY_OK(write_wave(*asked, begin));
-      std::ranges::move(*asked, std::back_inserter(asked_));
-      done += n;
+      std::ranges::move(asked->whole, std::back_inserter(asked_));
+      done += wave.size();
     }
     std::ranges::sort(asked_, {}, &AskedItem::index);
-    return finish(done == items.size());
+    return finish(done == units.size());
   }
 
-  std::size_t wave_size(std::span<const std::size_t> items) const {
+  // Items that have all their samples and no result: from a database whose results somebody took out.
+  Status judge_waiting(std::vector<std::size_t>& rest) {
+    AskedWave complete;
+    for (auto it = waiting_.begin(); it != waiting_.end();) {
+      if (static_cast<std::int64_t>(it->second.size()) != samples_of_item()) {
+        ++it;
+        continue;
+      }
+      complete.whole.push_back(judge_samples(suite_, protocol_, std::move(it->second), model_.threads));
+      std::erase(rest, it->first);
+      it = waiting_.erase(it);
+    }
+    if (complete.whole.empty()) return {};
+    model_.engine->reset_stats();
+    ASSAY_OK(write_wave(complete, Clock::now()));
+    std::ranges::move(complete.whole, std::back_inserter(asked_));
+    return {};
+  }
+
+  // What is left to ask: every item once, or its samples that are neither in a result nor waiting for the others.
+  std::vector<SampleUnit> units_of(const std::vector<std::size_t>& items) const {
+    std::vector<SampleUnit> units;
+    for (const std::size_t index : items) {
+      const auto found = waiting_.find(index);
+      for (std::int64_t number = 0; number < samples_of_item(); ++number) {
+        const bool there = found != waiting_.end() && std::ranges::find(found->second, SampleUnit{index, number}, &MadeSample::unit) != found->second.end();
+        if (!there) units.push_back({index, number});
+      }
+    }
+    return units;
+  }
+  std::int64_t samples_of_item() const { return protocol_.kind == ProtocolKind::generate ? protocol_.sampling.samples : 1; }
+
+  struct AskedWave {
+    std::vector<AskedItem> whole;
+    std::vector<const MadeSample*> waiting;  // new ones, in waiting_
+  };
+
+  Result<AskedWave> ask_wave(std::span<const SampleUnit> units, Progress& progress) {
+    AskedWave out;
+    if (protocol_.kind != ProtocolKind::generate) {
+      std::vector<std::size_t> items;
+      for (const SampleUnit& unit : units) items.push_back(unit.index);
+      ASSAY_TRY(out.whole, ask_items(model_, suite_, protocol_, items, options_.seed, progress));
+      return out;
+    }
+    ASSAY_TRY(std::vector<MadeSample> made, ask_samples(model_, suite_, protocol_, units, options_.seed, progress));
+    std::vector<SampleUnit> fresh;
+    for (MadeSample& sample : made) {
+      fresh.push_back(sample.unit);
+      waiting_[sample.unit.index].push_back(std::move(sample));
+    }
+    for (std::size_t i = 0; i < fresh.size(); ++i) {
+      if (i + 1 < fresh.size() && fresh[i + 1].index == fresh[i].index) continue;  // the last of its item in this wave
+      auto& samples = waiting_.at(fresh[i].index);
+      std::ranges::sort(samples, {}, [](const MadeSample& sample) { return sample.unit.number; });
+      if (static_cast<std::int64_t>(samples.size()) == samples_of_item()) {
+        out.whole.push_back(judge_samples(suite_, protocol_, std::move(samples), model_.threads));
+        waiting_.erase(fresh[i].index);
+        continue;
+      }
+      for (const MadeSample& sample : samples) {
+        if (std::ranges::find(fresh, sample.unit) != fresh.end()) out.waiting.push_back(&sample);
+      }
+    }
+    return out;
+  }
+
+  std::size_t wave_size(std::span<const SampleUnit> units) const {
     const std::size_t pass = options_.wave_tokens > 0 ? static_cast<std::size_t>(options_.wave_tokens) : kPassTokens;
     std::size_t tokens = 0, n = 0;
-    while (n < std::min(kWaveItems, items.size()) && (n == 0 || tokens < kPassesOfWave * pass)) {
-      const Item& item = suite_.items[items[n++]];
+    while (n < std::min(kWaveItems, units.size()) && (n == 0 || tokens < kPassesOfWave * pass)) {
+      const Item& item = suite_.items[units[n++].index];
       std::size_t bytes = item.question.size() + item.passage.size() + item.text.size();
       for (const std::string& option : item.options) bytes += option.size();
       tokens += bytes / kBytesPerToken + (protocol_.kind == ProtocolKind::generate ? static_cast<std::size_t>(std::max(0, protocol_.max_tokens)) : 0);
@@ -148,13 +239,17 @@ class SuiteRun {
     return n;
   }
 
-  Status write_wave(std::vector<AskedItem>& asked, Clock::time_point begin) {
+  std::int64_t item_row(std::size_t index) const { return item_rows_.at(suite_.items[index].id); }
+
+  Status write_wave(AskedWave& asked, Clock::time_point begin) {
     ASSAY_TRY(Transaction transaction, Transaction::begin(recorder_.database()));
-    for (AskedItem& one : asked) {
+    for (AskedItem& one : asked.whole) {
       one.record.score = &one.score;
-      ASSAY_OK(recorder_.result(run_id_, item_rows_.at(suite_.items[one.index].id), one.record));
+      ASSAY_OK(recorder_.result(run_id_, item_row(one.index), one.record));
+      if (samples_of_item() > 1) ASSAY_OK(drop_waiting(recorder_.database(), run_id_, item_row(one.index)));
       one.record = {};  // the rows hold it now
     }
+    for (const MadeSample* sample : asked.waiting) ASSAY_OK(store_waiting(recorder_.database(), run_id_, item_row(sample->unit.index), *sample));
     const BackendStats stats = model_.engine->stats();
     spent_.tokens_asked += static_cast<std::int64_t>(stats.tokens_asked);
     spent_.tokens_computed += static_cast<std::int64_t>(stats.tokens_computed);
@@ -170,10 +265,9 @@ class SuiteRun {
   Status add_router_stats(const BackendStats& stats) {
     ASSAY_TRY(Statement insert, recorder_.database().prepare("INSERT INTO router_stat (run_id, layer, expert, tokens) VALUES (?, ?, ?, ?) "
                                                              "ON CONFLICT DO UPDATE SET tokens = tokens + excluded.tokens"));
-    const auto& layers = model_.engine->config().layers;
     std::size_t cell = 0;
-    for (std::size_t layer = 0; layer < layers.size(); ++layer) {
-      for (std::int64_t expert = 0; layers[layer].is_moe && expert < stats.n_experts; ++expert) {
+    for (const std::int64_t layer : model_.facts.moe_layers) {
+      for (std::int64_t expert = 0; expert < stats.n_experts; ++expert) {
         ASSAY_OK(insert.with(run_id_, layer, expert, static_cast<std::int64_t>(stats.expert_tokens[cell++])).run());
       }
     }
@@ -182,7 +276,7 @@ class SuiteRun {
   }
 
   std::optional<double> cost_usd() const {
-    if (!options_.usd_per_hour) return std::nullopt;
+    if (!options_.usd_per_hour || model_.is_remote()) return std::nullopt;  // what a server's hour costs is not known
     return spent_.seconds / kSecondsPerHour * *options_.usd_per_hour;
   }
 
@@ -246,6 +340,7 @@ class SuiteRun {
   std::unordered_map<std::string, std::int64_t> item_rows_;
   std::int64_t run_id_ = 0;
   std::vector<AskedItem> asked_;
+  std::map<std::size_t, std::vector<MadeSample>> waiting_;  // samples of items that do not have all of theirs
   Spent spent_;
 };
 
@@ -256,44 +351,6 @@ Status check_suite(const Suite& suite) {
 
 }  // namespace
 
-Status price_run(Database& database, RunOptions& options) {
-  ASSAY_TRY(const std::vector<Price> book, bundled_prices());
-  ASSAY_TRY(const DeviceInfo device, this_device());
-  ASSAY_TRY(const Price price, machine_price(book, device.cores));
-  ASSAY_TRY(options.price_id, price_row(database, price));
-  options.usd_per_hour = price.usd_per_hour;
-  return {};
-}
-
-std::vector<std::size_t> choose_items(const Suite& suite, const RunOptions& options) {
-  std::vector<std::size_t> all(suite.items.size());
-  std::iota(all.begin(), all.end(), std::size_t{0});
-  if (!options.limit || static_cast<std::size_t>(*options.limit) >= all.size()) return all;
-  auto groups = by_subset(suite);
-  const auto share = shares(groups, all.size(), static_cast<std::size_t>(*options.limit));
-  std::vector<std::size_t> chosen;
-  for (std::size_t g = 0; g < groups.size(); ++g) {
-    Stream draws(options.seed, g);
-    for (std::size_t i = 0; i < share[g]; ++i) {  // a partial Fisher-Yates shuffle
-      std::swap(groups[g][i], groups[g][i + draws.below(groups[g].size() - i)]);
-      chosen.push_back(groups[g][i]);
-    }
-  }
-  std::ranges::sort(chosen);
-  return chosen;
-}
-
-std::string run_identity(const EvalModel& model, const Suite& suite, const Protocol& protocol, const std::vector<std::size_t>& items) {
-  Sha256 digest;
-  for (const std::string& part : {model.weights_digest, model.config_digest, model.tokenizer_digest, model.template_digest, suite.name,
-                                  suite.items_digest, protocol.name, protocol.digest, model.recipe}) {
-    digest.add_field(part);
-  }
-  for (const auto& [name, value] : model.engine->conventions()) digest.add_field(name).add_field(value);
-  for (const std::size_t index : items) digest.add_field(suite.items[index].id);
-  return digest.hex();
-}
-
 Result<RunReport> run_suite(Recorder& recorder, EvalModel& model, const Suite& suite, const Protocol& protocol, const RunOptions& options) {
   ASSAY_OK(check_suite(suite));
   return SuiteRun(recorder, model, suite, protocol, options).start();
@@ -303,40 +360,6 @@ Result<RunReport> resume_run(Recorder& recorder, EvalModel& model, const Suite& 
                              const RunOptions& options) {
   ASSAY_OK(check_suite(suite));
   return SuiteRun(recorder, model, suite, protocol, options).resume(run_id);
-}
-
-Json report_json(const RunReport& report) {
-  Json tasks = Json::object();
-  for (const auto& [name, metrics] : report.tasks) {
-    tasks[name] = {{"n", metrics.empty() ? 0 : metrics.front().n}, {"metrics", metrics_json(metrics)}};
-  }
-  Json json = {{"run", report.run_id},
-               {"suite", report.suite},
-               {"protocol", report.protocol},
-               {"status", report.status},
-               {"n", report.n},
-               {"metrics", metrics_json(report.metrics)},
-               {"audit", audit_json(report.audit)},
-               {"tokens", {{"asked", report.tokens_asked}, {"computed", report.tokens_computed}, {"generated", report.tokens_generated}}},
-               {"seconds", report.seconds},
-               {"cost_usd", report.cost_usd ? Json(*report.cost_usd) : Json(nullptr)}};
-  if (!report.tasks.empty()) json["tasks"] = std::move(tasks);
-  return json;
-}
-
-std::string report_text(const RunReport& report) {
-  std::string text = fmt::format("run {}: {} under {}, {}\n", report.run_id, report.suite, report.protocol, report.status);
-  for (const Metric& metric : report.metrics) {
-    text += fmt::format("  {:14} {:.4f}", metric.name, metric.value);
-    if (metric.se_population) text += fmt::format("  ± {:.4f} on such items", *metric.se_population);
-    if (metric.low && metric.high) text += fmt::format(", 95 % {:.4f} to {:.4f}", *metric.low, *metric.high);
-    text += fmt::format(", n = {}\n", metric.n);
-  }
-  text += fmt::format("  {}\n", audit_text(report.audit));
-  text += fmt::format("  {} tokens asked, {} computed, {} generated, {:.1f} s", report.tokens_asked, report.tokens_computed,
-                      report.tokens_generated, report.seconds);
-  if (report.cost_usd) text += fmt::format(", {:.6f} USD", *report.cost_usd);
-  return text;
 }
 
 }  // namespace assay

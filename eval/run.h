@@ -44,14 +44,19 @@ Status price_run(Database& database, RunOptions& options);
 // of a sub-task are drawn by Stream(seed, sub-task).
 std::vector<std::size_t> choose_items(const Suite& suite, const RunOptions& options);
 
-// What a resume must find unchanged: weights, configuration, tokenizer, template, suite, protocol, items asked, arithmetic.
-std::string run_identity(const EvalModel& model, const Suite& suite, const Protocol& protocol, const std::vector<std::size_t>& items);
+// What a resume must find unchanged, by name: weights, config, tokenizer, template, suite, suite_items, protocol, recipe, conventions, items, and
+// where samples are drawn the seed.
+std::vector<std::pair<std::string, std::string>> run_parts(const EvalModel& model, const Suite& suite, const Protocol& protocol,
+                                                           const std::vector<std::size_t>& items, std::uint64_t seed);
+// One digest over these parts.
+std::string run_identity(const EvalModel& model, const Suite& suite, const Protocol& protocol, const std::vector<std::size_t>& items,
+                         std::uint64_t seed);
 
 // Runs all items and records them. A stop request (Ctrl-C) ends it after the wave with status `interrupted`.
 Result<RunReport> run_suite(Recorder& recorder, EvalModel& model, const Suite& suite, const Protocol& protocol, const RunOptions& options);
 
-// Goes on with an interrupted run: only items without a result are asked; the report covers all. Refused as digest_changed where the
-// identity differs.
+// Goes on with an interrupted run: only items without a result are asked, and of an item with several samples only those that are missing; the
+// report covers all. Refused as digest_changed, naming the parts that differ.
 Result<RunReport> resume_run(Recorder& recorder, EvalModel& model, const Suite& suite, const Protocol& protocol, std::int64_t run_id,
                              const RunOptions& options);
 

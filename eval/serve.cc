@@ -7,13 +7,15 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "base/file.h"
 #include "eval/serve_error.h"
 #include "eval/serve_exchange.h"
+#include "eval/told_model.h"
 
 namespace assay {
 namespace {
 
-constexpr std::string_view kServedModels = "/v1/models", kCompletions = "/v1/completions", kChats = "/v1/chat/completions", kHealth = "/health";
+constexpr std::string_view kServedModels = "/v1/models", kCompletions = "/v1/completions", kChats = "/v1/chat/completions", kHealth = "/health", kFiles = "/v1/assay/files/";
 
 HttpReply json_reply(const Json& json, int status = 200) { return {.status = status, .body = dump_json(json)}; }
 
@@ -29,8 +31,7 @@ bool same_secret(std::string_view a, std::string_view b) {
 }
 
 std::vector<std::int32_t> stop_ids_of(const EvalModel& model) {
-  std::vector<std::int32_t> ids;
-  for (const std::int64_t id : model.engine->config().eos_token_ids) ids.push_back(static_cast<std::int32_t>(id));
+  std::vector<std::int32_t> ids = model.facts.eos_ids;
   if (const auto eos = model.tokenizer.eos_id()) ids.push_back(*eos);
   return ids;
 }
@@ -52,11 +53,12 @@ class Endpoints final : public HttpService {
   std::optional<HttpReply> answer_head(const HttpHead& head) override {
     const bool reads = head.method == "GET" || head.method == "HEAD";
     const bool posted = head.path == kCompletions || head.path == kChats;
-    const bool listed = head.path == kServedModels || head.path.starts_with("/v1/models/");
+    const bool listed = head.path == kServedModels || head.path.starts_with("/v1/models/") || head.path.starts_with(kFiles);
     if (head.path == kHealth && reads) return json_reply({{"status", "ok"}});
     if (!may_enter(head.authorization)) return refuse_key();
     if (!posted && !listed && head.path != kHealth) return refusal(status_error(404, "there is nothing at this path: " + head.path.substr(0, 80)));
     if (posted ? head.method != "POST" : !reads) return refuse_method(posted ? "POST" : "GET");
+    if (head.path.starts_with(kFiles)) return file(head.path.substr(kFiles.size()));
     if (listed) return head.path == kServedModels ? models() : one_model(head.path.substr(kServedModels.size() + 1));
     if (!is_json(head.content_type)) return refusal(status_error(415, "the body must be JSON, sent as Content-Type: application/json"));
     return std::nullopt;
@@ -105,12 +107,21 @@ class Endpoints final : public HttpService {
             {"created", served_.created_s},
             {"owned_by", "assay"},
             {"max_model_len", served_.model.context_tokens()},
-            {"weights_digest", served_.model.weights_digest}};
+            {"weights_digest", served_.model.weights_digest},
+            {"assay", told_facts(served_.model)}};
   }
   HttpReply models() const { return json_reply({{"object", "list"}, {"data", Json::array({model_json()})}}); }
   HttpReply one_model(const std::string& id) const {
     const Status known = check_model(served_, id);
     return known.ok() ? json_reply(model_json()) : error_reply(known.error());
+  }
+
+  // Tokenizer and template as their author wrote them, so that a client can render and split texts as this server does.
+  HttpReply file(const std::string& name) const {
+    const bool told = std::ranges::find(kTextFiles, name) != kTextFiles.end() && !served_.model.texts_folder.empty();
+    const auto bytes = told ? read_file(served_.model.texts_folder + "/" + name) : Result<std::string>(Error{.code = Code::not_found});
+    if (!bytes.ok()) return refusal(status_error(404, "the model has no such file: " + name.substr(0, 80)));
+    return {.status = 200, .body = *bytes, .content_type = "application/octet-stream"};
   }
 
   ServeQueue queue_;

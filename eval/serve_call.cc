@@ -110,6 +110,22 @@ Status read_stream_options(const Json& v, CallOptions& o) {
   return {};
 }
 
+Status read_return_token_ids(const Json& v, CallOptions& o) {
+  ASSAY_TRY(o.return_token_ids, boolean(v, "return_token_ids"));
+  return {};
+}
+Status read_skip_special(const Json& v, CallOptions& o) {
+  ASSAY_TRY(o.skip_special_tokens, boolean(v, "skip_special_tokens"));
+  return {};
+}
+Status read_assay_stream(const Json& v, CallOptions& o) {
+  if (!v.is_array() || v.size() != 2) return bad("assay_stream", "[item, sample]", v);
+  ASSAY_TRY(const std::int64_t item, integer(v[0], "assay_stream", 0, INT64_MAX));
+  o.item = static_cast<std::uint64_t>(item);
+  ASSAY_TRY(o.first_sample, integer(v[1], "assay_stream", 0, INT32_MAX));
+  return {};
+}
+
 Status read_stop(const Json& v, CallOptions& o) {
   const Json list = v.is_array() ? v : Json::array({v});
   if (list.size() > kMaxStops) return bad("stop", fmt::format("at most {} strings", kMaxStops), list.size());
@@ -127,7 +143,7 @@ struct Field {
   Status (*read)(const Json& value, Call& call);
 };
 
-constexpr std::array<Field<CallOptions>, 14> kCommonFields = {{{"model", read_model},
+constexpr std::array<Field<CallOptions>, 17> kCommonFields = {{{"model", read_model},
                                                                {"max_tokens", read_max_tokens},
                                                                {"n", read_n},
                                                                {"temperature", read_temperature},
@@ -140,7 +156,10 @@ constexpr std::array<Field<CallOptions>, 14> kCommonFields = {{{"model", read_mo
                                                                {"seed", read_seed},
                                                                {"stream", read_stream},
                                                                {"stream_options", read_stream_options},
-                                                               {"stop", read_stop}}};
+                                                               {"stop", read_stop},
+                                                               {"return_token_ids", read_return_token_ids},
+                                                               {"skip_special_tokens", read_skip_special},
+                                                               {"assay_stream", read_assay_stream}}};
 
 constexpr std::array<std::string_view, 8> kWithoutEffect = {"user",          "metadata",         "store",
                                                             "service_tier",  "safety_identifier", "prompt_cache_key",

@@ -3,7 +3,9 @@
 // A parameter that would change the answer and that this server cannot honour is refused by name (400), and so is every name that is not known.
 // Accepted and without effect: user, metadata, store, service_tier, safety_identifier, prompt_cache_key, prompt_cache_retention,
 // parallel_tool_calls. Accepted at the value that changes nothing: suffix, logit_bias, response_format, modalities, tool_choice, functions,
-// function_call. Beyond OpenAI: top_k, min_p, repetition_penalty, chat_template_kwargs. null stands for an absent parameter everywhere.
+// function_call. Beyond OpenAI: top_k, min_p, repetition_penalty, chat_template_kwargs, return_token_ids (as vLLM: prompt_token_ids and token_ids in
+// a choice of a completion), skip_special_tokens (as vLLM; true if absent), assay_stream: [item, sample], the random stream that an `assay run` of the
+// same seed takes for that sample. null stands for an absent parameter everywhere.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -35,7 +37,9 @@ struct CallOptions {
   std::int64_t top_k = 0;
   std::optional<std::uint64_t> seed;
   std::vector<std::string> stops;  // none is empty
-  bool stream = false, include_usage = false;
+  bool stream = false, include_usage = false, return_token_ids = false, skip_special_tokens = true;
+  std::optional<std::uint64_t> item;  // of assay_stream, with the number of the first sample
+  std::int64_t first_sample = 0;
   std::optional<std::int64_t> logprobs;  // likeliest tokens told beside the one taken; none: no log-probabilities at all
 };
 

@@ -12,6 +12,7 @@ namespace assay {
 namespace {
 
 constexpr std::int64_t kDefaultMaxTokens = 16;  // OpenAI's
+constexpr double kLeastTold = -9999;            // in place of minus infinity, as serve_text.cc writes it
 constexpr ExchangeNames kCompletionNames = {"cmpl", "text_completion", "text_completion"};
 
 // A prompt as ids and as the text that `echo` gives back.
@@ -98,7 +99,9 @@ class Completion final : public Exchange {
       for (ToldToken& token : told(sample)) tokens.push_back(std::move(token));
       logprobs = completion_logprobs(served_.model.tokenizer, tokens, offsets);
     }
-    return {{"text", std::move(text)}, {"logprobs", std::move(logprobs)}};
+    Json out = {{"text", std::move(text)}, {"logprobs", std::move(logprobs)}};
+    if (options_.return_token_ids) add_ids(prompt, sample, out);
+    return out;
   }
 
   Json first_part(std::size_t choice) const override {
@@ -124,6 +127,23 @@ class Completion final : public Exchange {
   }
 
  private:
+  // vLLM's names for the ids; what no other server tells is in a member of its own: the likeliest token of every scored position of an echoed
+  // prompt, and how many decisions of the router on the way were near-ties.
+  void add_ids(std::size_t prompt, const ServeSample& sample, Json& out) const {
+    out["prompt_token_ids"] = prompts_[prompt];
+    out["token_ids"] = sample.ids;
+    std::int64_t ties = sample.near_ties;
+    Json top = Json::array();
+    if (!scores_.empty()) {
+      ties = scores_[prompt].near_ties;
+      for (std::size_t i = 0; i + 1 < prompts_[prompt].size(); ++i) {
+        const TokenScore& token = scores_[prompt].tokens[i];
+        top.push_back({token.top_token, std::max(token.top_logprob, kLeastTold)});
+      }
+    }
+    out["assay"] = {{"near_ties", ties}, {"likeliest", std::move(top)}};
+  }
+
   bool next_is_scored() const {
     const bool plain = options_.temperature == 0 && options_.repetition_penalty == 1 && options_.presence_penalty == 0 && options_.frequency_penalty == 0;
     return echo_ && options_.logprobs && max_tokens_ == 1 && plain;

@@ -70,7 +70,7 @@ struct Exchange::Streamed {
 Exchange::Exchange(const Served& served, CallOptions options, ExchangeNames names)
     : served_(served),
       options_(std::move(options)),
-      stop_ids_(with_special_stops(served.stop_ids, served.model.tokenizer, options_.stops)),
+      stop_ids_(with_special_stops(served.stop_ids, served.model.tokenizer, options_.skip_special_tokens ? options_.stops : std::vector<std::string>())),
       names_(names),
       id_(next_id(names.id_prefix, served.created_s)) {}
 
@@ -79,7 +79,7 @@ bool Exchange::is_stop_id(std::int32_t id) const { return std::ranges::binary_se
 std::string Exchange::text_of(const ServeSample& sample) const {
   std::span<const std::int32_t> ids = sample.ids;
   if (!ids.empty() && is_stop_id(ids.back())) ids = ids.first(ids.size() - 1);
-  return StopStrings(served_.model.tokenizer, options_.stops).text(ids);
+  return StopStrings(served_.model.tokenizer, options_.stops, options_.skip_special_tokens).text(ids);
 }
 
 ToldToken Exchange::told(const ServeSample& sample, std::size_t i) const {
@@ -94,7 +94,7 @@ std::vector<ToldToken> Exchange::told(const ServeSample& sample) const {
 
 Status Exchange::set_prompts(std::vector<std::vector<std::int32_t>> prompts, std::int64_t default_max_tokens, const char* param) {
   const std::int64_t context = served_.model.context_tokens();
-  const auto vocab = static_cast<std::int64_t>(served_.model.engine->config().vocab_size);
+  const auto vocab = static_cast<std::int64_t>(served_.model.facts.vocab_size);
   std::int64_t total = 0, longest = 0;
   for (const auto& ids : prompts) {
     ASSAY_CHECK(!ids.empty());
@@ -108,7 +108,8 @@ Status Exchange::set_prompts(std::vector<std::vector<std::int32_t>> prompts, std
   }
   const std::int64_t room = std::min(served_.max_tokens, context - longest);
   max_tokens_ = options_.max_tokens.value_or(std::max<std::int64_t>(1, std::min(default_max_tokens, room)));
-  if (longest + max_tokens_ > context) return too_long(param, context, static_cast<std::size_t>(longest), max_tokens_);
+  // The last token of a text that is only scored is never read.
+  if (longest + max_tokens_ > context + (max_tokens_ == 0 ? 1 : 0)) return too_long(param, context, static_cast<std::size_t>(longest), max_tokens_);
   const auto choices = static_cast<std::int64_t>(prompts.size()) * options_.best_of;
   if (choices > kMaxChoices) {
     return Error{.code = Code::out_of_range, .message = "too many choices in one request", .field = "n", .expected = fmt::format("at most {}", kMaxChoices),
@@ -128,7 +129,7 @@ Status Exchange::set_prompts(std::vector<std::vector<std::int32_t>> prompts, std
 }
 
 ServeWork Exchange::work() const {
-  ServeWork work{.scores = scores(), .prompts = {}, .options = {}, .ended = {}};
+  ServeWork work{.scores = scores(), .prompts = {}, .options = {}, .item = {}, .ended = {}};
   GenerateOptions& o = work.options;
   o.max_tokens = max_tokens_;
   o.samples = options_.best_of;
@@ -142,9 +143,11 @@ ServeWork Exchange::work() const {
   o.seed = options_.seed.value_or(served_.seed);
   o.top_logprobs = options_.logprobs.value_or(0);
   o.stop_ids = stop_ids_;
+  work.item = options_.item;
+  work.first_sample = options_.first_sample;
   if (generates()) work.prompts = prompts_;
   if (!options_.stops.empty()) {
-    work.ended = [stops = StopStrings(served_.model.tokenizer, options_.stops)](std::span<const std::int32_t> ids) { return stops.ended(ids); };
+    work.ended = [stops = StopStrings(served_.model.tokenizer, options_.stops, options_.skip_special_tokens)](std::span<const std::int32_t> ids) { return stops.ended(ids); };
   }
   return work;
 }
@@ -197,7 +200,7 @@ Result<HttpReply> Exchange::whole(ServeQueue::Ticket& ticket, const HttpRequest&
 void Exchange::stream(ServeQueue::Ticket& ticket, const std::function<bool()>& connected, const HttpWrite& write) {
   const auto n = static_cast<std::size_t>(options_.n);
   Streamed state;
-  for (std::size_t i = 0; i < prompts_.size() * n; ++i) state.choices.push_back({StreamText(served_.model.tokenizer, options_.stops)});
+  for (std::size_t i = 0; i < prompts_.size() * n; ++i) state.choices.push_back({StreamText(served_.model.tokenizer, options_.stops, options_.skip_special_tokens)});
   const auto send = [&](std::size_t index, const Json& members, const Json& reason) {
     Json json = frame(names_.chunk_object);
     Json one = {{"index", index}};

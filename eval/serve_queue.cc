@@ -32,8 +32,10 @@ struct ServeQueue::Job {
   Status status;
   std::condition_variable changed;
 
-  ServeSample& sample(std::size_t prompt, std::int64_t sample) {
-    return answer.samples[prompt * static_cast<std::size_t>(work.options.samples) + static_cast<std::size_t>(sample)];
+  ServeSample& sample(std::size_t prompt, std::int64_t number) {
+    const std::int64_t at = number - work.first_sample;
+    ASSAY_CHECK(at >= 0 && at < work.options.samples);
+    return answer.samples[prompt * static_cast<std::size_t>(work.options.samples) + static_cast<std::size_t>(at)];
   }
 };
 
@@ -162,6 +164,7 @@ void ServeQueue::take(const GeneratedToken& token, Job& job, std::size_t prompt)
   ServeSample& sample = job.sample(prompt, token.sample);
   sample.ids.push_back(token.id);
   sample.logprobs.push_back(token.logprob);
+  sample.near_ties = token.near_ties;
   if (job.work.options.top_logprobs > 0) sample.top.push_back(token.top);
   if (!job.wants_tokens) return;
   job.tokens.push_back({prompt, token.sample, token.id, token.logprob, token.top});
@@ -179,7 +182,7 @@ void ServeQueue::generate(const Jobs& jobs) {
   for (const auto& job : jobs) {
     options.max_tokens = std::max(options.max_tokens, job->work.options.max_tokens);
     for (std::size_t i = 0; i < job->work.prompts.size(); ++i) {
-      requests.push_back({.ids = job->work.prompts[i], .item = i});
+      requests.push_back({.ids = job->work.prompts[i], .item = job->work.item.value_or(i), .first_sample = job->work.first_sample});
       origins.push_back({job.get(), i});
     }
   }

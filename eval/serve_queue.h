@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <thread>
@@ -22,6 +23,8 @@ struct ServeWork {
   std::vector<ScoreRequest> scores;
   std::vector<std::vector<std::int32_t>> prompts;  // to go on from
   GenerateOptions options;                         // its functions are not used; max_tokens >= 1 where there are prompts
+  std::optional<std::uint64_t> item;               // names the random streams of all prompts; none: each prompt's place does
+  std::int64_t first_sample = 0;                   // as GenerateRequest's
   std::function<bool(std::span<const std::int32_t> ids)> ended;  // after every token: a stop string is complete; may be empty
 };
 
@@ -38,6 +41,7 @@ struct ServeSample {
   std::vector<double> logprobs;
   std::vector<TopLogprobs> top;  // one for each id, or empty
   std::string finish_reason;     // stop, length
+  std::int64_t near_ties = 0;
 };
 
 struct ServeAnswer {

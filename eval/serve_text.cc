@@ -54,7 +54,7 @@ Json chat_token(const Tokenizer& tokenizer, std::int32_t id, double logprob) {
 
 }  // namespace
 
-StreamText::StreamText(const Tokenizer& tokenizer, std::vector<std::string> stops) : decoder_(tokenizer, true), stops_(std::move(stops)) {
+StreamText::StreamText(const Tokenizer& tokenizer, std::vector<std::string> stops, bool skip_special) : decoder_(tokenizer, skip_special), stops_(std::move(stops)) {
   for (const std::string& stop : stops_) ASSAY_CHECK(!stop.empty());
 }
 

@@ -12,12 +12,12 @@
 
 namespace assay {
 
-// The text of generated tokens in whole characters as they come, without special tokens. What could be the beginning of a stop string is held
+// The text of generated tokens in whole characters as they come, without special tokens unless asked otherwise. What could be the beginning of a stop string is held
 // back until it is none; from a stop string on nothing comes. All that add() and finish() gave is what StopStrings::text gives for the ids,
 // wherever the decoder works token by token (Tokenizer::decodes_token_by_token).
 class StreamText {
  public:
-  StreamText(const Tokenizer& tokenizer, std::vector<std::string> stops);
+  StreamText(const Tokenizer& tokenizer, std::vector<std::string> stops, bool skip_special = true);
   std::string add(std::int32_t id);
   std::string finish();
 

@@ -17,6 +17,23 @@ const double* value_of(const ItemScore& score, const std::string& metric) {
   return nullptr;
 }
 
+// The items' values in one metric, and what another draw of their outputs would move each by.
+struct ItemValues {
+  std::vector<double> values;
+  double variances = 0;
+  bool known = true;  // false: an item was drawn whose scatter is not known
+
+  void add(const ItemScore& score, const std::string& metric) {
+    const double* const value = value_of(score, metric);
+    if (value == nullptr) return;
+    values.push_back(*value);
+    if (!score.sampled) return;
+    const auto variance = std::find_if(score.variances.begin(), score.variances.end(), [&](const auto& one) { return one.first == metric; });
+    known = known && variance != score.variances.end();
+    if (known) variances += variance->second;
+  }
+};
+
 double mean_of(const std::vector<double>& values) {
   double sum = 0;
   for (const double v : values) sum += v;
@@ -46,11 +63,12 @@ void set_interval(Metric& metric) {
   metric.high = metric.value + kNormal95 * *metric.se_population;
 }
 
-Metric plain_mean(const std::string& name, const std::vector<double>& values) {
+Metric plain_mean(const std::string& name, const ItemValues& items) {
+  const std::vector<double>& values = items.values;
   Metric metric = named(name, values.size());
   const double n = static_cast<double>(values.size());
   metric.value = mean_of(values);
-  metric.se_fixed = 0;
+  if (items.known) metric.se_fixed = std::sqrt(items.variances) / n;
   if (values.size() > 1) metric.se_population = std::sqrt(sum_of_squares(values, metric.value) / (n - 1) / n);
   if (!all_flags(values)) {
     set_interval(metric);
@@ -117,21 +135,23 @@ std::optional<Metric> ratio_of_parts(const std::string& name, std::span<const Sc
 
 // The mean over sub-tasks of their means; their errors are independent.
 Metric mean_of_subsets(const std::string& name, std::span<const ScoredItem> items) {
-  std::map<std::string, std::vector<double>> subsets;
+  std::map<std::string, ItemValues> subsets;
   for (const auto& item : items) {
-    if (const double* value = value_of(item.score, name)) subsets[item.item->subset].push_back(*value);
+    if (value_of(item.score, name) != nullptr) subsets[item.item->subset].add(item.score, name);
   }
   Metric metric = named(name, 0);
-  double variance = 0;
-  bool known = true;
+  double variance = 0, variance_fixed = 0;
+  bool known = true, known_fixed = true;
   for (const auto& [subset, values] : subsets) {
     const Metric part = plain_mean(name, values);
     metric.value += part.value / static_cast<double>(subsets.size());
     metric.n += part.n;
     known = known && part.se_population.has_value();
     variance += part.se_population.value_or(0) * part.se_population.value_or(0);
+    known_fixed = known_fixed && part.se_fixed.has_value();
+    variance_fixed += part.se_fixed.value_or(0) * part.se_fixed.value_or(0);
   }
-  metric.se_fixed = 0;
+  if (known_fixed) metric.se_fixed = std::sqrt(variance_fixed) / static_cast<double>(subsets.size());
   if (known) metric.se_population = std::sqrt(variance) / static_cast<double>(subsets.size());
   set_interval(metric);
   return metric;
@@ -148,11 +168,9 @@ std::vector<Metric> aggregate_as(const Protocol& protocol, Aggregation aggregati
       metrics.push_back(std::move(*parts));
       continue;
     }
-    std::vector<double> values;
-    for (const auto& item : items) {
-      if (const double* value = value_of(item.score, name)) values.push_back(*value);
-    }
-    if (values.empty()) continue;
+    ItemValues values;
+    for (const auto& item : items) values.add(item.score, name);
+    if (values.values.empty()) continue;
     const bool rolling = protocol.kind == ProtocolKind::rolling;
     if (rolling && name == "bits_per_byte" && aggregation == Aggregation::micro) {
       metrics.push_back(ratio_of_totals(name, items));

@@ -9,6 +9,7 @@
 #include "suites/fields.h"
 #include "suites/locate.h"
 #include "suites/protocol_fields.h"
+#include "suites/samples.h"
 #include "suites/score.h"
 
 namespace assay {
@@ -105,7 +106,7 @@ Status parse_choices(Fields& fields, Protocol& p) {
 Status parse_metrics(Fields& fields, Protocol& p, std::string_view file) {
   ASSAY_TRY(p.metrics, fields.texts("metrics"));
   for (const auto& metric : p.metrics) {
-    if (std::find(kMetrics.begin(), kMetrics.end(), metric) == kMetrics.end()) {
+    if (std::find(kMetrics.begin(), kMetrics.end(), metric) == kMetrics.end() && !sample_metric(metric)) {
       return refuse(file, "metrics", "no such metric", metric);
     }
   }

@@ -65,6 +65,9 @@ struct ItemScore {
   std::optional<double> margin;  // choice: best minus second-best value, in the protocol's normalisation
   std::vector<std::pair<std::string, double>> values;  // this item in every metric that applies
   std::vector<PartShare> shares;                       // this item in metrics over parts of items
+  bool sampled = false;  // drawn at a temperature: another run gives another value
+  // Of `values`, over such draws of this item's samples; those of which nothing can be said are absent.
+  std::vector<std::pair<std::string, double>> variances;
   double bits = 0;                                     // rolling: minus the summed log2 probability
   std::int64_t bytes = 0;                              // rolling: of the whole text
   std::optional<ProgramTest> program;  // what must be run before this is judged; settle_program takes it away
@@ -85,7 +88,9 @@ ItemScore score_rolling(const Protocol& protocol, const Item& item, double logpr
 struct Metric {
   std::string name;
   double value = 0;
-  std::optional<double> se_fixed;       // sampling of outputs on these very items; 0: nothing was sampled
+  // Of another draw of the outputs to these very items: 0 where nothing is drawn, none where one draw an item shows nothing of it. se_population
+  // is of another draw of items and outputs: the scatter of the items' values holds both.
+  std::optional<double> se_fixed;
   std::optional<double> se_population;  // of items like these; none below two items
   std::optional<double> low, high;      // 95 %, population: Wilson for flags, else the value ± 1.96 se
   std::int64_t n = 0;

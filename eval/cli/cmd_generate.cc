@@ -6,14 +6,11 @@
 #include "base/progress.h"
 #include "eval/cli/command.h"
 #include "eval/cli/engine_options.h"
+#include "eval/eval_model.h"
 #include "eval/filter.h"
 #include "eval/generation.h"
 #include "eval/requests.h"
-#include "reference/model/engine.h"
 #include "reference/model/sampler.h"
-#include "reference/text/chat_template.h"
-#include "reference/text/tokenizer.h"
-#include "reference/weights/locate.h"
 
 namespace assay::cli {
 namespace {
@@ -26,42 +23,47 @@ struct GenerateArguments {
 };
 
 // The template's context: the line's own members, the tokenizer's special tokens, a generation prompt unless the line says otherwise.
-Result<std::string> render_messages(const std::string& folder, const Tokenizer& tokenizer, const Json& line) {
-  ASSAY_TRY(const ChatTemplate chat, ChatTemplate::load(folder));
-  Json context = {{"add_generation_prompt", true}, {"bos_token", tokenizer.bos_token()}, {"eos_token", tokenizer.eos_token()}};
+Result<std::string> render_messages(const EvalModel& model, const Json& line) {
+  if (!model.chat) return Error{.code = Code::missing_field, .message = "the model has no chat template", .field = "chat_template", .got = model.name};
+  Json context = {{"add_generation_prompt", true}, {"bos_token", model.tokenizer.bos_token()}, {"eos_token", model.tokenizer.eos_token()}};
   context.update(line);
-  return chat.render(context);
+  return model.chat->render(context);
 }
 
-Result<std::string> prompt_of(const std::string& folder, const Tokenizer& tokenizer, const Json& line) {
+Result<std::string> prompt_of(const EvalModel& model, const Json& line) {
   if (line.is_string()) return line.get<std::string>();
-  if (line.is_object() && line.contains("messages")) return render_messages(folder, tokenizer, line);
+  if (line.is_object() && line.contains("messages")) return render_messages(model, line);
   return Error{.code = Code::bad_value,
                .message = "a line is neither a prompt nor an object with messages",
                .expected = "a string, or {\"messages\": [...]}",
                .got = dump_json(line).substr(0, 80)};
 }
 
-Result<std::vector<GenerateRequest>> requests_of(const GenerateArguments& options, const std::string& folder, const Tokenizer& tokenizer) {
+Result<std::vector<GenerateRequest>> requests_of(const GenerateArguments& options, const EvalModel& model) {
   ASSAY_TRY(const std::vector<Json> lines, read_json_lines(options.in));
   std::vector<GenerateRequest> requests;
   for (std::size_t i = 0; i < lines.size(); ++i) {
-    ASSAY_TRY(const std::string prompt, prompt_of(folder, tokenizer, lines[i]));
-    ASSAY_TRY(std::vector<std::int32_t> ids, text_ids(tokenizer, prompt, BosPolicy::tokenizer));
+    ASSAY_TRY(const std::string prompt, prompt_of(model, lines[i]));
+    if (model.asks_texts) {
+      requests.push_back({.ids = {}, .item = i, .text = prompt});
+      continue;
+    }
+    ASSAY_TRY(std::vector<std::int32_t> ids, text_ids(model.tokenizer, prompt, BosPolicy::tokenizer));
     requests.push_back({.ids = std::move(ids), .item = i});
   }
   return requests;
 }
 
-std::vector<std::int32_t> stop_ids_of(const ModelConfig& config, const Tokenizer& tokenizer) {
-  std::vector<std::int32_t> out(config.eos_token_ids.begin(), config.eos_token_ids.end());
-  if (const auto eos = tokenizer.eos_id()) out.push_back(*eos);
+std::vector<std::int32_t> stop_ids_of(const EvalModel& model) {
+  std::vector<std::int32_t> out = model.facts.eos_ids;
+  if (model.asks_texts) return out;
+  if (const auto eos = model.tokenizer.eos_id()) out.push_back(*eos);
   return out;
 }
 
 Json line_of(const GenerateAnswer& answer, const StopStrings& stops) {
   Json line = {{"ids", answer.ids},
-               {"text", stops.text(answer.ids)},
+               {"text", answer.text ? *answer.text : stops.text(answer.ids)},
                {"finish_reason", answer.finish_reason},
                {"logprobs", answer.logprobs},
                {"sample", answer.sample}};
@@ -73,13 +75,16 @@ Json line_of(const GenerateAnswer& answer, const StopStrings& stops) {
   return line;
 }
 
-Status add_stop_ids(const std::vector<std::int64_t>& given, const ModelConfig& config, std::vector<std::int32_t>& out) {
+Status add_stop_ids(const std::vector<std::int64_t>& given, const EvalModel& model, std::vector<std::int32_t>& out) {
+  if (model.is_remote() && !given.empty()) {
+    return Error{.code = Code::unsupported, .message = "a server ends a text at its own model's end and at --stop, not at ids", .field = "--stop-id"};
+  }
   for (const std::int64_t id : given) {
-    if (id < 0 || id >= config.vocab_size)
+    if (id < 0 || id >= model.facts.vocab_size)
       return Error{.code = Code::out_of_range,
                    .message = "a stop id is not in the vocabulary",
                    .field = "--stop-id",
-                   .expected = fmt::format("0 to {}", config.vocab_size - 1),
+                   .expected = fmt::format("0 to {}", model.facts.vocab_size - 1),
                    .got = std::to_string(id)};
     out.push_back(static_cast<std::int32_t>(id));
   }
@@ -101,17 +106,17 @@ Status check_stops(const std::vector<std::string>& stops) {
 Result<int> run(const Globals& globals, const GenerateArguments& options) {
   ASSAY_OK(check_stops(options.stops));
   ASSAY_OK(check_generate_options(options.generate));  // before weights are read
-  ASSAY_TRY(const ModelLocation location, locate_model(options.model));
-  ASSAY_TRY(const Tokenizer tokenizer, Tokenizer::load(location.folder));
-  ASSAY_TRY(const std::vector<GenerateRequest> requests, requests_of(options, location.folder, tokenizer));
   ASSAY_TRY(const EngineOptions engine_choice, engine_options(globals));
-  ASSAY_TRY(const std::unique_ptr<Engine> engine, Engine::load(location.path, engine_choice));
-  const StopStrings stops(tokenizer, options.stops);
+  ASSAY_TRY(EvalModel model, load_texts_of(options.model, engine_choice));
+  ASSAY_TRY(const std::vector<GenerateRequest> requests, requests_of(options, model));
+  ASSAY_OK(load_engine(engine_choice, model));
+  const StopStrings stops(model.tokenizer, options.stops);
   GenerateOptions generate = options.generate;
   generate.seed = globals.seed;
-  generate.stop_ids = stop_ids_of(engine->config(), tokenizer);
-  ASSAY_OK(add_stop_ids(options.stop_ids, engine->config(), generate.stop_ids));
-  if (!options.stops.empty()) {
+  generate.stop_ids = stop_ids_of(model);
+  generate.stop_strings = options.stops;
+  ASSAY_OK(add_stop_ids(options.stop_ids, model, generate.stop_ids));
+  if (!options.stops.empty() && !model.asks_texts) {
     generate.stop = [&](std::size_t, std::int64_t, std::span<const std::int32_t> ids) {
       return stops.ended(ids);
     };
@@ -120,7 +125,7 @@ Result<int> run(const Globals& globals, const GenerateArguments& options) {
                     requests.size() * static_cast<std::size_t>(generate.samples * generate.max_tokens),
                     "tokens at most");
   generate.progress = [&](std::uint64_t n) { progress.add(n); };
-  ASSAY_TRY(const std::vector<GenerateAnswer> answers, engine->generate(requests, generate));
+  ASSAY_TRY(const std::vector<GenerateAnswer> answers, model.engine->generate(requests, generate));
   for (const GenerateAnswer& answer : answers) fmt::print("{}\n", dump_json(line_of(answer, stops)));
   return kFine;
 }
@@ -135,7 +140,7 @@ void add_generate(Cli& cli) {
   const auto options = std::make_shared<GenerateArguments>();
   GenerateOptions& g = options->generate;
   app.add_option("MODEL", options->model,
-                 "a folder, a .safetensors file, or org/name in the Hugging Face cache")
+                 "a folder, a .safetensors file, org/name in the Hugging Face cache, or http://host:port/v1#model")
       ->required();
   app.add_option("--in", options->in,
                  "a file of JSON lines, - for standard input: a string, or {\"messages\": [...]}")

@@ -5,10 +5,9 @@
 
 #include "eval/cli/command.h"
 #include "eval/cli/engine_options.h"
+#include "eval/eval_model.h"
 #include "eval/filter.h"
 #include "eval/loglikelihood.h"
-#include "reference/model/engine.h"
-#include "reference/weights/locate.h"
 
 namespace assay::cli {
 namespace {
@@ -18,15 +17,14 @@ struct LoglikelihoodOptions {
 };
 
 Result<int> run(const Globals& globals, const LoglikelihoodOptions& options) {
-  ASSAY_TRY(const ModelLocation location, locate_model(options.model));
-  ASSAY_TRY(const Tokenizer tokenizer, Tokenizer::load(location.folder));
   ASSAY_TRY(const EngineOptions engine_choice, engine_options(globals));
+  ASSAY_TRY(EvalModel model, load_texts_of(options.model, engine_choice));
   ASSAY_TRY(const std::vector<Json> lines, read_json_lines(options.in));
-  ASSAY_TRY(const std::unique_ptr<Engine> engine, Engine::load(location.path, engine_choice));
+  ASSAY_OK(load_engine(engine_choice, model));
   std::vector<LikelihoodRequest> requests;
   std::vector<ScoreRequest> windows;
   for (const Json& line : lines) {
-    auto request = likelihood_request(tokenizer, line, engine->config().max_position_embeddings);
+    auto request = model.asks_texts ? text_likelihood_request(line) : likelihood_request(model.tokenizer, line, model.context_tokens());
     if (!request.ok()) {
       Error error = std::move(request).error();
       error.message += fmt::format(" (line {})", requests.size() + 1);
@@ -36,7 +34,7 @@ Result<int> run(const Globals& globals, const LoglikelihoodOptions& options) {
     windows.insert(windows.end(), request->windows.begin(), request->windows.end());
     requests.push_back(std::move(*request));
   }
-  ASSAY_TRY(const std::vector<ScoreAnswer> answers, engine->score(windows));
+  ASSAY_TRY(const std::vector<ScoreAnswer> answers, model.engine->score(windows));
   std::span<const ScoreAnswer> left = answers;
   for (const LikelihoodRequest& request : requests) {
     fmt::print("{}\n", dump_json(likelihood_line(request, left.first(request.windows.size()))));
@@ -56,7 +54,7 @@ void add_loglikelihood(Cli& cli) {
                   "  echo '{\"text\": \"A whole text.\"}' | assay loglikelihood MODEL --in -");
   const auto options = std::make_shared<LoglikelihoodOptions>();
   app.add_option("MODEL", options->model,
-                 "a folder, a .safetensors file, or org/name in the Hugging Face cache")
+                 "a folder, a .safetensors file, org/name in the Hugging Face cache, or http://host:port/v1#model")
       ->required();
   app.add_option("--in", options->in,
                  "a file of JSON lines, - for standard input: {\"context\", \"continuation\"} or {\"text\"}")

@@ -33,6 +33,8 @@ Cli::Cli(CLI::App& root) : root_(root) {
       ->check(CLI::NonNegativeNumber);
   root.add_option("--prefill-chunk", globals_.prefill_chunk, "tokens of one prompt at a time (for tests)")
       ->check(CLI::NonNegativeNumber);
+  root.add_option("--http-parallel", globals_.http_parallel, "MODEL is a server: requests in flight at most")->check(CLI::Range(1, 4096))->capture_default_str();
+  root.add_option("--tokenizer", globals_.tokenizer, "MODEL is a server: a folder, file or org/name whose tokenizer and template its model has");
   root.add_flag("--no-prefix-reuse", globals_.no_prefix_reuse, "compute shared prefixes again (for tests)");
 }
 

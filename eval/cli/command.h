@@ -25,6 +25,8 @@ struct Globals {
   std::int64_t wave_tokens = 0;    // 0: chosen by the engine; for tests
   std::int64_t prefill_chunk = 0;  // likewise
   bool no_prefix_reuse = false;    // for tests
+  int http_parallel = 128;         // of a MODEL that is a server
+  std::string tokenizer;           // likewise
 
   int n_threads() const;
 };

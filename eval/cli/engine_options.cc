@@ -8,6 +8,8 @@ Result<EngineOptions> engine_options(const Globals& globals) {
   out.wave_tokens = globals.wave_tokens;
   out.prefill_chunk = globals.prefill_chunk;
   out.prefix_reuse = !globals.no_prefix_reuse;
+  out.remote.parallel = globals.http_parallel;
+  out.remote.tokenizer = globals.tokenizer;
   if (!globals.memory.empty()) {
     ASSAY_TRY(out.memory_bytes, parse_size(globals.memory));
   }

@@ -25,6 +25,7 @@ struct EngineOptions {
   std::uint64_t memory_bytes = 0;  // 0: no bound. Below what weights and one wave need: Code::memory_limit
   std::vector<std::string> conventions = {};  // "NAME=VALUE" (conventions.h)
   std::string isa = {};                       // "" for the best, or as ASSAY_ISA
+  RemoteOptions remote = {};                  // not the engine's: of a MODEL that is a server
 };
 
 class Engine final : public Backend {

@@ -64,10 +64,17 @@ class Generator {
     return l.request * static_cast<std::size_t>(options_.samples) + static_cast<std::size_t>(l.sample);
   }
 
+  // What others call the sample; `sample` counts those of this call.
+  std::int64_t number(const Live& l) const { return requests_[l.request].first_sample + l.sample; }
+  Stream stream_of(const Live& l) const {
+    const GenerateRequest& request = requests_[l.request];
+    return Stream(request.seed.value_or(options_.seed), request.item, static_cast<std::uint32_t>(number(l)));
+  }
+
   std::vector<GenerateAnswer> finish_all_empty() {
     for (std::size_t i = 0; i < answers_.size(); ++i) {
       answers_[i].request = i / static_cast<std::size_t>(options_.samples);
-      answers_[i].sample = static_cast<std::int64_t>(i) % options_.samples;
+      answers_[i].sample = requests_[answers_[i].request].first_sample + static_cast<std::int64_t>(i) % options_.samples;
       answers_[i].finish_reason = "length";
     }
     return std::move(answers_);
@@ -142,7 +149,7 @@ class Generator {
       l.ids = requests_[l.request].ids;
       l.n_prompt = l.ids.size();
       l.users = copies_;
-      l.stream = Stream(options_.seed, requests_[l.request].item, static_cast<std::uint32_t>(l.sample));
+      l.stream = stream_of(l);
       fork(root_, l);
       prompt_rows += static_cast<std::int64_t>(l.n_prompt - l.computed);
       s_.stats.tokens_asked += l.n_prompt * static_cast<std::size_t>(l.users);
@@ -225,7 +232,7 @@ class Generator {
       other.sample = sample;
       other.ids = l.ids;
       other.n_prompt = l.n_prompt;
-      other.stream = Stream(options_.seed, requests_[l.request].item, static_cast<std::uint32_t>(sample));
+      other.stream = stream_of(other);
       fork(l, other);
       take(other, logits, norm);
       forks.push_back(std::move(other));
@@ -240,7 +247,7 @@ class Generator {
     if (options_.top_logprobs > 0) l.top.push_back(top_tokens(logits, options_.top_logprobs, norm));
     l.logprobs.push_back(double{logits[static_cast<std::size_t>(id)]} - norm);
     ++s_.stats.tokens_generated;
-    if (options_.token) options_.token({l.request, l.sample, id, l.logprobs.back(), l.top.empty() ? kNoTop : l.top.back()});
+    if (options_.token) options_.token({l.request, number(l), id, l.logprobs.back(), l.top.empty() ? kNoTop : l.top.back(), l.near_ties});
   }
 
   std::span<const std::int32_t> made(const Live& l) const { return std::span(l.ids).subspan(l.n_prompt); }
@@ -249,7 +256,7 @@ class Generator {
     if (l.ids.size() == l.n_prompt) return nullptr;
     const bool stop_id = std::find(options_.stop_ids.begin(), options_.stop_ids.end(), l.ids.back()) !=
                          options_.stop_ids.end();
-    if (stop_id || (options_.stop && options_.stop(l.request, l.sample, made(l)))) return "stop";
+    if (stop_id || (options_.stop && options_.stop(l.request, number(l), made(l)))) return "stop";
     const bool full = static_cast<std::int64_t>(l.ids.size()) >= s_.files.config.max_position_embeddings;
     return full || static_cast<std::int64_t>(l.ids.size() - l.n_prompt) >= options_.max_tokens ? "length"
                                                                                                : nullptr;
@@ -262,7 +269,7 @@ class Generator {
       if (!reason) continue;
       const auto ids = made(l);
       answers_[answer_index(l)] = {.request = l.request,
-                                   .sample = l.sample,
+                                   .sample = number(l),
                                    .ids = {ids.begin(), ids.end()},
                                    .logprobs = std::move(l.logprobs),
                                    .top = std::move(l.top),
@@ -297,6 +304,10 @@ Result<std::vector<GenerateAnswer>> Engine::generate(std::span<const GenerateReq
                  .field = "samples",
                  .expected = fmt::format("at most {} over all prompts", kMaxAnswers),
                  .got = fmt::format("{} of each of {} prompts", options.samples, requests.size())};
+  }
+  for (const GenerateRequest& request : requests) {
+    ASSAY_CHECK(!request.text);
+    ASSAY_CHECK(request.first_sample >= 0 && request.first_sample <= UINT32_MAX - options.samples);
   }
   for (std::size_t i = 0; i < requests.size(); ++i)
     ASSAY_OK(check_ids(state_->files.config, requests[i].ids, static_cast<std::int64_t>(i)));

@@ -96,9 +96,8 @@ Kills killed_run(const Kind& kind, const std::string& db, const std::string& fol
   return kills;
 }
 
-}  // namespace
-
-TEST_CASE("resume: runs killed at random moments end with the bytes of one that was not") {
+// So many kills of each kind of protocol.
+void check_kills(int kills_of_kind, std::uint64_t seed) {
   int within = 0;
   for (const Kind& kind : kKinds) {
     INFO(kind.suite);
@@ -110,21 +109,27 @@ TEST_CASE("resume: runs killed at random moments end with the bytes of one that 
     const CommandResult expected = run_assay({"export", "--canonical", "--db", whole}, scratch.path());
     REQUIRE(expected.code == 0);
     CHECK(expected.out.size() > 10'000);
-    Stream random(7, static_cast<std::uint64_t>(&kind - kKinds));
+    Stream random(seed, static_cast<std::uint64_t>(&kind - kKinds));
     int killed = 0;
-    for (int round = 0; killed < kKills && round < kKills; ++round) {
+    for (int round = 0; killed < kills_of_kind && round < kills_of_kind; ++round) {
       const std::string db = scratch / ("killed" + std::to_string(round) + ".db");
-      const Kills kills = killed_run(kind, db, scratch.path(), seconds, kKills - killed, random);
+      const Kills kills = killed_run(kind, db, scratch.path(), seconds, kills_of_kind - killed, random);
       killed += kills.all;
       within += kills.within;
       const CommandResult got = run_assay({"export", "--canonical", "--db", db}, scratch.path());
       CHECK((got.out == expected.out));
       check_spent(db, whole);
     }
-    CHECK(killed >= kKills / 2);
+    CHECK(killed >= kills_of_kind / 2);
   }
-  CHECK(within >= kKills / 2);  // a machine on which runs are over before they can be killed tests nothing
+  CHECK(within >= kills_of_kind / 2);  // a machine on which runs are over before they can be killed tests nothing
 }
+
+}  // namespace
+
+TEST_CASE("resume: runs killed at random moments end with the bytes of one that was not") { check_kills(kKills, 7); }
+
+TEST_CASE("resume: 201 kills", "[.long]") { check_kills(67, 8); }
 
 TEST_CASE("resume: SIGINT and SIGTERM give exit code 5 and a run that can be continued") {
   const Kind kind = {"steps-gen", "cot-0shot", "100"};

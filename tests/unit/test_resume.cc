@@ -182,6 +182,80 @@ TEST_CASE("resume: changed weights, suite, protocol, items or recipe are refused
   CHECK(store.canonical() == before);  // a refusal leaves nothing behind
 }
 
+TEST_CASE("resume: a refusal names what changed") {
+  const Suite suite = suite_of("world-mc");
+  const Protocol& protocol = *suite.find_protocol("text-0shot");
+  Store store;
+  fresh(store, suite, protocol);
+  const auto changed = [&](auto change) {
+    EvalModel& model = bundled();
+    Protocol asked = protocol;
+    Suite other = suite;
+    RunOptions options = kOptions;
+    const std::string weights = model.weights_digest, tokenizer = model.tokenizer_digest, recipe = model.recipe;
+    change(model, other, asked, options);
+    const auto refused = resume_run(store.recorder(), model, other, asked, 1, options);
+    model.weights_digest = weights, model.tokenizer_digest = tokenizer, model.recipe = recipe;
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().code == Code::digest_changed);
+    CHECK(refused.error().expected != refused.error().got);
+    return refused.error().message.substr(0, refused.error().message.find(';'));
+  };
+  const std::string begin = "changed since the run was started: ";
+  CHECK(changed([](auto& model, auto&, auto&, auto&) { model.weights_digest = "0"; }) == begin + "weights");
+  CHECK(changed([](auto& model, auto&, auto&, auto&) { model.tokenizer_digest = "0", model.recipe = "other"; }) == begin + "tokenizer, recipe");
+  CHECK(changed([](auto&, auto&, auto& asked, auto&) { asked.digest = "0"; }) == begin + "protocol_digest");
+  CHECK(changed([](auto&, auto& other, auto&, auto&) { other.items_digest = "0"; }) == begin + "suite_items");
+  CHECK(changed([](auto&, auto& other, auto&, auto&) { other.items[choose_items(other, kOptions)[3]].question += "?"; }) == begin + "items");
+  CHECK(changed([](auto&, auto&, auto&, auto& options) { options.limit = 23; }) == begin + "items");
+}
+
+// Sampled four times: the run is cut within items, between two samples of one.
+TEST_CASE("resume: a run of many samples goes on sample by sample") {
+  const Suite suite = suite_of("steps-gen");
+  Protocol protocol = *suite.find_protocol("direct-0shot");
+  protocol.sampling.temperature = 1.2;
+  protocol.sampling.samples = 4;
+  protocol.metrics = {"avg@4", "pass@1", "pass@2", "maj@4", "no_answer"};
+  const RunOptions options{.seed = 5, .limit = 6, .quiet = true};
+  Store whole;
+  const auto expected = run_suite(whole.recorder(), bundled(), suite, protocol, options);
+  REQUIRE(expected.ok());
+  CHECK(whole.number("SELECT count(*) FROM sample") == 24);
+  CHECK(whole.number("SELECT count(DISTINCT output) FROM sample") > 6);
+  CHECK(whole.number("SELECT count(*) FROM sample_waiting") == 0);
+  CHECK(expected->metrics.front().se_fixed.has_value());
+  const std::string canonical = whole.canonical();
+  for (const char* lost : {"sample_index >= 2", "sample_index = 1", "sample_index % 2 = 0", "item_id % 2 = 0 AND sample_index = 3"}) {
+    INFO(lost);
+    Store store;
+    REQUIRE(run_suite(store.recorder(), bundled(), suite, protocol, options).ok());
+    // As if it had ended before those samples: the others of their items wait.
+    store.run(std::string("INSERT INTO sample_waiting SELECT r.run_id, r.item_id, s.sample_index, s.output, s.finish_reason, s.tokens_generated, s.seed, 0, "
+                          "r.prompt_digest, r.ids_digest, r.prompt, s.input_cut FROM sample s JOIN item_result r ON r.id = s.item_result_id WHERE NOT (") + lost + ")");
+    store.run("UPDATE sample_waiting SET router_ties = (SELECT r.router_ties FROM item_result r WHERE r.item_id = sample_waiting.item_id) WHERE sample_index = "
+              "(SELECT min(w.sample_index) FROM sample_waiting w WHERE w.item_id = sample_waiting.item_id)");
+    store.run("DELETE FROM item_result");
+    store.run("UPDATE run SET status = 'running', tokens_asked = 0, tokens_computed = 0, tokens_generated = 0");
+    const std::int64_t there = store.number("SELECT count(*) FROM sample_waiting");
+    const auto report = resume_run(store.recorder(), bundled(), suite, protocol, 1, options);
+    REQUIRE(report.ok());
+    CHECK(report->status == "complete");
+    CHECK(there > 0);
+    CHECK(there < 24);
+    CHECK(store.number("SELECT tokens_generated FROM run") < whole.number("SELECT tokens_generated FROM run"));  // only the rest was asked
+    CHECK(store.number("SELECT count(*) FROM sample_waiting") == 0);
+    for (std::size_t i = 0; i < expected->metrics.size(); ++i) CHECK(report->metrics[i].value == expected->metrics[i].value);
+    const auto outputs = [](Store& from) {
+      std::string out;
+      auto rows = from.database().prepare("SELECT r.item_id, s.sample_index, s.output FROM sample s JOIN item_result r ON r.id = s.item_result_id ORDER BY 1, 2").value();
+      while (rows.next().value()) out += rows.text(2) + "\n";
+      return out;
+    };
+    CHECK(outputs(store) == outputs(whole));
+  }
+}
+
 TEST_CASE("resume: a stored result that lacks what it was scored from is refused") {
   const Suite suite = suite_of("world-mc");
   const Protocol& protocol = *suite.find_protocol("text-0shot");

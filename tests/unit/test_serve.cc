@@ -22,7 +22,7 @@ std::string text_of(const std::vector<std::int32_t>& ids) { return bundled().tok
 // What the engine itself makes of a prompt.
 GenerateAnswer greedy(const std::string& prompt, std::int64_t max_tokens) {
   GenerateOptions options{.max_tokens = max_tokens, .top_logprobs = 3};
-  for (const auto id : bundled().engine->config().eos_token_ids) options.stop_ids.push_back(static_cast<std::int32_t>(id));
+  options.stop_ids = bundled().facts.eos_ids;
   const std::vector<GenerateRequest> requests = {{.ids = ids_of(prompt)}};
   return bundled().engine->generate(requests, options).value().front();
 }
