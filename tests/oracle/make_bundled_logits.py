@@ -67,6 +67,17 @@ def prompts(tokenizer, suites):
     return out
 
 
+def widen(model):
+    """Makes every operation of a float64 run float64."""
+    model.double()  # transformers keeps the router's weights in float32
+    originals = torch.nn.functional.softmax
+    torch.nn.functional.softmax = lambda x, dim=None, dtype=None, **k: originals(x, dim=dim)  # eager attention asks for float32
+    m.DeepseekV3RMSNorm.forward = rms_norm
+    m.DeepseekV3TopkRouter.forward = router
+    m.DeepseekV3RotaryEmbedding.forward = rotary
+    model.model.rotary_emb.exact = yarn(model.config)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", required=True)
@@ -74,13 +85,8 @@ def main():
     args = parser.parse_args()
     folder, out = pathlib.Path(args.model), pathlib.Path(args.out)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float64, attn_implementation="eager", experts_implementation="eager").eval()
-    m.DeepseekV3RMSNorm.forward = rms_norm
-    m.DeepseekV3TopkRouter.forward = router
-    m.DeepseekV3RotaryEmbedding.forward = rotary
-    model.model.rotary_emb.exact = yarn(model.config)
+    widen(model)
     assert all(p.dtype == torch.float64 for p in model.parameters())
-    originals = torch.nn.functional.softmax
-    torch.nn.functional.softmax = lambda x, dim=None, dtype=None, **k: originals(x, dim=dim)  # eager attention asks for float32
     tokenizer = AutoTokenizer.from_pretrained(folder)
     ids = prompts(tokenizer, folder.parent / "suites")
     tensors, largest = {}, []
