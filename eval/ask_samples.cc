@@ -19,7 +19,7 @@ namespace {
 // Streams of what is written after a thought that was ended: apart from those of every sample's beginning (numbers stay below kMaxSampleMetric).
 constexpr std::int64_t kSecondPart = std::int64_t{1} << 30;
 
-struct Prompt {
+struct SamplePrompt {
   RenderedRequest rendered;
   std::vector<std::int32_t> ids;
   bool cut = false;
@@ -52,14 +52,14 @@ class Sampler {
     }
     for (const SampleUnit& unit : units_) {
       if (prompts_.contains(unit.index)) continue;
-      ASSAY_TRY(Prompt prompt, read_prompt(suite_.items[unit.index]));
+      ASSAY_TRY(SamplePrompt prompt, read_prompt(suite_.items[unit.index]));
       prompts_.emplace(unit.index, std::move(prompt));
     }
     return {};
   }
 
-  Result<Prompt> read_prompt(const Item& item) {
-    Prompt prompt;
+  Result<SamplePrompt> read_prompt(const Item& item) {
+    SamplePrompt prompt;
     ASSAY_TRY(prompt.rendered, render_item(model_, suite_, protocol_, item));
     if (model_.asks_texts) return prompt;
     ASSAY_TRY(prompt.ids, text_ids(model_.tokenizer, prompt.rendered.prompt, protocol_.bos));
@@ -90,7 +90,7 @@ class Sampler {
   }
 
   GenerateRequest request(std::size_t i, std::int64_t part) const {
-    const Prompt& prompt = prompts_.at(units_[i].index);
+    const SamplePrompt& prompt = prompts_.at(units_[i].index);
     GenerateRequest out{.ids = prompt.ids, .item = units_[i].index, .first_sample = units_[i].number + part};
     if (model_.asks_texts) out.text = prompt.rendered.prompt;
     if (protocol_.sampling.seed_rule == SeedRule::sample) {
@@ -155,7 +155,7 @@ class Sampler {
 
   MadeSample sample_of(std::size_t i) const {
     const GenerateAnswer& answer = answers_[i];
-    const Prompt& prompt = prompts_.at(units_[i].index);
+    const SamplePrompt& prompt = prompts_.at(units_[i].index);
     MadeSample made{.unit = units_[i], .record = {}, .router_ties = std::nullopt};
     made.prompt = prompt.rendered.prompt;
     made.prompt_digest = sha256_hex(prompt.rendered.prompt);
@@ -184,7 +184,7 @@ class Sampler {
   std::span<const SampleUnit> units_;
   std::uint64_t seed_;
   StopStrings stops_;
-  std::map<std::size_t, Prompt> prompts_;
+  std::map<std::size_t, SamplePrompt> prompts_;
   std::vector<GenerateAnswer> answers_;
 };
 

@@ -15,7 +15,7 @@ namespace {
 
 constexpr JsonLimits kAnswerLimits{.max_bytes = std::size_t{256} << 20, .max_depth = 32, .max_values = std::size_t{16} << 20};
 constexpr std::size_t kMaxModels = 100'000, kMaxShownBytes = 300;
-constexpr double kRounding = 1e-3;  // a log-probability above 0 by more is none
+constexpr double kApiRounding = 1e-3;  // a log-probability above 0 by more is none
 
 Error wrong(std::string_view url, std::string_view field, std::string_view expected, const Json& got) {
   return Error{.code = Code::bad_value, .message = "the server's answer has a member that cannot be used", .file = std::string(url),
@@ -46,7 +46,7 @@ Result<Json> read_object(std::string_view body, std::string_view url) {
 }
 
 Result<double> logprob_of(const Json& value, std::string_view url) {
-  const bool fits = value.is_number() && std::isfinite(value.get<double>()) && value.get<double>() <= kRounding;
+  const bool fits = value.is_number() && std::isfinite(value.get<double>()) && value.get<double>() <= kApiRounding;
   if (!fits) return wrong(url, "logprobs", "a number of at most 0", value);
   return value.get<double>();
 }

@@ -22,7 +22,7 @@
 namespace assay {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using PoolClock = std::chrono::steady_clock;
 
 constexpr std::size_t kMaxHeaders = 32, kMaxHeaderBytes = 256;
 constexpr int kPollMs = 100;  // how soon a stop request is seen
@@ -38,13 +38,13 @@ bool is_busy(int status) { return status == 429 || status == 503; }
 bool is_repeated(int status) { return std::ranges::find(kRepeated, status) != kRepeated.end(); }
 bool is_success(int status) { return status >= 200 && status < 300; }
 
-std::string lower(std::string_view text) {
+std::string lower_ascii(std::string_view text) {
   std::string out(text);
   std::ranges::transform(out, out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return out;
 }
 
-std::string_view without_blanks(std::string_view text) {
+std::string_view bare_value(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\r' || text.back() == '\n')) text.remove_suffix(1);
   return text;
@@ -92,14 +92,14 @@ std::size_t take_header(char* bytes, std::size_t size, std::size_t count, void* 
   if (line.starts_with("HTTP/")) transfer.outcome.headers.clear();  // of a 100 Continue before
   const auto colon = line.find(':');
   if (colon != std::string_view::npos && transfer.outcome.headers.size() < kMaxHeaders) {
-    const std::string_view value = without_blanks(line.substr(colon + 1)).substr(0, kMaxHeaderBytes);
-    transfer.outcome.headers.emplace_back(lower(line.substr(0, std::min(colon, kMaxHeaderBytes))), value);
+    const std::string_view value = bare_value(line.substr(colon + 1)).substr(0, kMaxHeaderBytes);
+    transfer.outcome.headers.emplace_back(lower_ascii(line.substr(0, std::min(colon, kMaxHeaderBytes))), value);
   }
   return size * count;
 }
 
 struct Due {
-  Clock::time_point at;
+  PoolClock::time_point at;
   std::size_t call;
   bool operator>(const Due& other) const { return std::tie(at, call) > std::tie(other.at, other.call); }
 };
@@ -182,7 +182,7 @@ Error body_too_large(const HttpCall& call, std::size_t limit) {
                .expected = fmt::format("at most {} bytes", limit)};
 }
 
-Error stopped() { return Error{.code = Code::interrupted, .message = "stopped on request"}; }
+Error pool_stopped() { return Error{.code = Code::interrupted, .message = "stopped on request"}; }
 
 std::string what_failed(CURLcode code, int status) {
   return code == CURLE_OK ? fmt::format("status {}", status) : std::string(curl_easy_strerror(code));
@@ -211,7 +211,7 @@ class Sending {
   bool finished() const { return left_ == 0; }
 
   // The next call to start while `n_active` are on their way.
-  std::optional<std::size_t> next(std::size_t n_active, Clock::time_point now) {
+  std::optional<std::size_t> next(std::size_t n_active, PoolClock::time_point now) {
     while (!due_.empty() && due_.top().at <= now) {
       ready_.push_front(due_.top().call);
       due_.pop();
@@ -223,7 +223,7 @@ class Sending {
     return call;
   }
 
-  int wait_ms(Clock::time_point now) const {
+  int wait_ms(PoolClock::time_point now) const {
     if (due_.empty()) return kPollMs;
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(due_.top().at - now).count();
     return static_cast<int>(std::clamp<std::int64_t>(left + 1, 1, kPollMs));
@@ -256,7 +256,7 @@ class Sending {
     std::optional<double> asked;
     if (const auto header = transfer.outcome.header("retry-after")) asked = retry_after_seconds(*header, static_cast<std::int64_t>(std::time(nullptr)));
     const double seconds = retry_delay(options_, call, tries_[call].attempts, asked);
-    due_.push({Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds)), call});
+    due_.push({PoolClock::now() + std::chrono::duration_cast<PoolClock::duration>(std::chrono::duration<double>(seconds)), call});
     return {};
   }
 
@@ -320,8 +320,8 @@ Status HttpPool::send(std::span<const HttpCall> calls, const std::function<Statu
     return status;
   };
   while (!sending.finished()) {
-    if (stop_requested()) return end(stopped());
-    while (const auto call = sending.next(state.active.size(), Clock::now())) state.start(*call, calls[*call]);
+    if (stop_requested()) return end(pool_stopped());
+    while (const auto call = sending.next(state.active.size(), PoolClock::now())) state.start(*call, calls[*call]);
     int running = 0;
     ASSAY_CHECK(curl_multi_perform(state.multi, &running) == CURLM_OK);
     int left = 0;
@@ -340,7 +340,7 @@ Status HttpPool::send(std::span<const HttpCall> calls, const std::function<Statu
       curl_easy_cleanup(transfer.easy);
       if (Status taken = sending.ended(transfer, code); !taken.ok()) return end(std::move(taken));
     }
-    if (!any && !sending.finished()) curl_multi_poll(state.multi, nullptr, 0, sending.wait_ms(Clock::now()), nullptr);
+    if (!any && !sending.finished()) curl_multi_poll(state.multi, nullptr, 0, sending.wait_ms(PoolClock::now()), nullptr);
   }
   return end({});
 }
@@ -355,7 +355,7 @@ Result<HttpOutcome> HttpPool::post(const std::string& url, std::string body) {
 }
 
 std::optional<double> retry_after_seconds(std::string_view value, std::int64_t now_unix_s) {
-  value = without_blanks(value);
+  value = bare_value(value);
   double seconds = 0;
   const auto [end, failed] = std::from_chars(value.data(), value.data() + value.size(), seconds);
   if (failed == std::errc{} && end == value.data() + value.size()) return std::isfinite(seconds) ? std::optional(std::max(0.0, seconds)) : std::nullopt;
