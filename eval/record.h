@@ -84,7 +84,7 @@ struct SampleRecord {
 struct ResultRecord {
   const ItemScore* score = nullptr;  // never null
   std::optional<std::string> prompt_digest, ids_digest, prompt;
-  std::optional<std::string> shown_examples, option_order;  // as in reports/schema/005_suites.sql
+  std::optional<std::string> shown_examples, option_order;  // as in reports/schema/004_suites.sql
   std::optional<std::int64_t> router_ties;
   std::vector<SampleRecord> samples;              // in the order of their index
   std::vector<ContinuationRecord> continuations;  // in the order of the options

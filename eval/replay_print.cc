@@ -70,6 +70,8 @@ Json result_json(const ReplayResult& r) {
 bool is_share(std::string_view metric) {
   constexpr std::string_view kOthers[] = {"bits_per_byte", "mean_logprob", "score", "adjusted_score", "avg_len"};
   return std::find(std::begin(kOthers), std::end(kOthers), metric) == std::end(kOthers);
+}
+
 // The metrics above come from the file's labels; here is what our own checkers make of the same outputs.
 std::string labels_text(const ReplayResult& r) {
   std::string text = "  by our checkers:";

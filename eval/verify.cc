@@ -139,7 +139,7 @@ VerdictRecord verdict_record(const Verdict& v, std::int64_t claim_id) {
   return row;
 }
 
-// The columns of migration 007: what the record knows about the figure, and the numbers behind `next`.
+// The columns of migration 006: what the record knows about the figure, and the numbers behind `next`.
 Status store_details(Database& database, const Claim& c, std::int64_t claim_id, const Verdict& v, std::int64_t verdict_id) {
   const auto some = [](const std::string& text) { return text.empty() ? std::nullopt : std::optional<std::string>(text); };
   ASSAY_TRY(Statement claim, database.prepare("UPDATE claim SET kind = ?, dependence = ?, protocol_printed = ?, source_digest = ? WHERE id = ?"));
