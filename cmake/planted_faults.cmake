@@ -72,6 +72,8 @@ function(assay_planted_library name sources files out)
   add_library(planted_${name} OBJECT)
   foreach(source IN LISTS sources)
     set(original ${PROJECT_SOURCE_DIR}/${source})
+    # A plain member of its library, so that the planted object can stand in its place.
+    set_source_files_properties(${original} TARGET_DIRECTORY assay_${name} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
     set(path ${original})  # a .cc without faults of its own that includes a planted header
     if(source IN_LIST files)
       set(path ${out}/${source})

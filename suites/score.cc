@@ -362,8 +362,9 @@ ItemScore score_output(const Protocol& protocol, const Item& item, std::string_v
   const bool program = protocol.equality == kPythonTests;
   const auto golds = golds_of(protocol, item);
   const auto read = usable == Unusable::as_is ? answer_part(protocol, output) : std::nullopt;
-  if (judges_instructions(protocol.equality)) return score_instructions(item, protocol.primer + std::string(read.value_or("")));
-  const auto found = read ? extract(protocol.extractors, protocol.primer + std::string(*read), model) : std::nullopt;
+  const std::string readable = protocol.primer + (read ? std::string(*read) : std::string());
+  if (judges_instructions(protocol.equality)) return score_instructions(item, readable);
+  const auto found = read ? extract(protocol.extractors, readable, model) : std::nullopt;
   if (found) {
     score.extracted = found->answer;
     score.extractor = found->by;
