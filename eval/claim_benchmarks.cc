@@ -68,7 +68,7 @@ const LedgerClaim* other_measurement(const Ledger& ledger, const LedgerClaim& en
   for (const LedgerClaim& c : ledger.claims) {
     if (c.model != entry.model || c.benchmark != entry.benchmark || c.claimant == entry.claimant) continue;
     if (c.dependence != Dependence::independent || !comparable(c) || !(c.samples_low || entry.samples_low)) continue;
-    const ProtocolDifference difference = protocol_difference(entry, c);
+    const ClaimedDifference difference = protocol_difference(entry, c);
     // Numbers of answers are what the test takes into account, and a harness of one's own is what makes it a second measurement.
     const bool same = std::all_of(difference.differs.begin(), difference.differs.end(),
                                   [](const std::string& field) { return field == "samples" || field == "harness" || field == "kind"; });

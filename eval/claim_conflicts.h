@@ -24,12 +24,12 @@ struct PrintedProtocol {
 PrintedProtocol printed_protocol(const LedgerClaim& claim);
 
 // Fields by name in the order in which they explain a difference; `kind` (who measured: the maker, a peer, a third party) comes last.
-struct ProtocolDifference {
+struct ClaimedDifference {
   std::vector<std::string> differs;  // printed on both sides, and not the same
   std::vector<std::string> unknown;  // printed on one side only
   std::string explained_by() const { return differs.empty() ? std::string() : differs.front(); }
 };
-ProtocolDifference protocol_difference(const LedgerClaim& a, const LedgerClaim& b);
+ClaimedDifference protocol_difference(const LedgerClaim& a, const LedgerClaim& b);
 
 // Could two sampled averages of one model differ by so much? Sampling alone: the same questions, `samples` answers each; the variance of an
 // answer is at most 1/4, so that no knowledge of the questions is needed. Two-sided normal, the figures' rounding taken off the gap.
@@ -54,7 +54,7 @@ struct Conflict {
   std::string model, benchmark;
   double spread = 0;                       // highest less lowest figure, points
   const LedgerClaim *low = nullptr, *high = nullptr;
-  ProtocolDifference difference;           // between these two
+  ClaimedDifference difference;           // between these two
   double unexplained_spread = 0;           // the same over pairs that no printed field of the protocol tells apart
   const LedgerClaim *unexplained_low = nullptr, *unexplained_high = nullptr;
   std::size_t figures = 0, claimants = 0, independent = 0;  // independent: claimants with a measurement of their own

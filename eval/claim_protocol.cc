@@ -123,9 +123,9 @@ PrintedProtocol printed_protocol(const LedgerClaim& claim) {
           .harness = harness_of(claim)};
 }
 
-ProtocolDifference protocol_difference(const LedgerClaim& a, const LedgerClaim& b) {
+ClaimedDifference protocol_difference(const LedgerClaim& a, const LedgerClaim& b) {
   const PrintedProtocol one = printed_protocol(a), two = printed_protocol(b);
-  ProtocolDifference out;
+  ClaimedDifference out;
   const auto field = [&](const char* name, const std::string& left, const std::string& right) {
     if (left.empty() != right.empty()) out.unknown.emplace_back(name);
     else if (left != right) out.differs.emplace_back(name);

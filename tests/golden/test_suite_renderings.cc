@@ -83,7 +83,7 @@ Item made_item(int i) {
   item.gold_index = i % 4;
   item.gold = std::to_string(item.gold_index);
   item.text = "Q: text " + n + "\nA: done";
-  for (const char* name : {"solution", "cot", "code", "input", "level", "sentence", "before", "after", "chain", "prompt", "test", "entry_point"}) {
+  for (const char* name : {"solution", "cot", "code", "input", "level", "sentence", "before", "after", "chain", "prompt", "test", "entry_point", "tests", "setup"}) {
     item.extra.emplace_back(name, std::string(name) + " " + n + " ");
   }
   return item;

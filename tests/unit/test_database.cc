@@ -122,7 +122,7 @@ TEST_CASE("database: every table is STRICT and every real has a unit or a commen
   CHECK_FALSE(
       database->run("INSERT INTO artifact (kind, name, digest, size_bytes) VALUES ('w', 'n', 'd', 'many')")
           .ok());
-  const Status orphan = database->run("INSERT INTO protocol VALUES (1, 77, 'n', '{}', 'd', 'm')");
+  const Status orphan = database->run("INSERT INTO protocol VALUES (1, 77, 'n', '{}', 'd', 'm', NULL)");
   REQUIRE_FALSE(orphan.ok());  // foreign keys are on
   CHECK(orphan.error().code == Code::database);
 }

@@ -72,6 +72,7 @@ TEST_CASE("http api: an echo is scored from where it was asked") {
   CHECK(one->tokens[0].token == 7);
   CHECK(one->tokens[0].top_logprob == -0.5);
   const auto two = scored(target(ApiLikelihood::echo), {.ids = {5, 6, 7}, .scored_from = 1}, kEcho);
+  REQUIRE(two.ok());
   CHECK(two->logprob == -3);
   CHECK(two->tokens[0].top_token == 6);  // it is the likeliest itself
   // Another number of tokens than was sent was another text.
@@ -79,7 +80,9 @@ TEST_CASE("http api: an echo is scored from where it was asked") {
   CHECK_FALSE(scored(target(ApiLikelihood::echo), {.ids = {5, 6}, .scored_from = 1}, kEcho).ok());
   ApiTarget with_one = target(ApiLikelihood::echo);
   with_one.abilities.echo_max_tokens = 1;  // the third token is then the generated one
-  CHECK(scored(with_one, {.ids = {5, 6}, .scored_from = 1}, kEcho)->logprob == -1);
+  const auto short_one = scored(with_one, {.ids = {5, 6}, .scored_from = 1}, kEcho);
+  REQUIRE(short_one.ok());
+  CHECK(short_one->logprob == -1);
 }
 
 TEST_CASE("http api: texts are cut where the context ends, and a token across that place counts") {

@@ -162,6 +162,7 @@ TEST_CASE("record: metrics and audit as JSON and text") {
   audit.seen = 19;
   audit.malformed = 1;
   CHECK(audit_json(audit)["expected"] == 20);
-  CHECK(audit_json(audit).size() == 7);
+  CHECK(audit_json(audit)["harness_faults"] == 0);
+  CHECK(audit_json(audit).size() == 8);
   CHECK(audit_text(audit) == "19 of 20 items, 1 malformed");
 }
