@@ -9,12 +9,14 @@
 #include "suites/fields.h"
 #include "suites/locate.h"
 #include "suites/protocol_fields.h"
+#include "suites/regex.h"
 #include "suites/samples.h"
 #include "suites/score.h"
 
 namespace assay {
 namespace {
 
+constexpr std::size_t kMaxIgnored = 20;
 constexpr std::int64_t kMaxNewTokens = 1 << 20;
 
 const std::vector<std::string_view> kMetrics = {"accuracy",      "no_answer",   "exact_match", "f1",
@@ -74,6 +76,14 @@ Status parse_extractors(Fields& fields, Protocol& protocol, std::string_view fil
   return {};
 }
 
+// Patterns of PCRE2 that mean the same in Python's re are what other harnesses' definitions hold.
+Status parse_ignore(Fields& fields, Protocol& p, std::string_view file) {
+  ASSAY_TRY(p.ignore, fields.texts("ignore"));
+  if (p.ignore.size() > kMaxIgnored) return fields.wrong("ignore", "at most 20 patterns");
+  for (const auto& pattern : p.ignore) ASSAY_OK(Regex::compile(pattern, file));
+  return {};
+}
+
 Status parse_texts(Fields& fields, Protocol& p) {
   ASSAY_TRY(p.preamble, fields.text("preamble", ""));
   ASSAY_TRY(p.block, fields.text("block"));
@@ -124,6 +134,7 @@ Result<Protocol> parse_protocol(const Json& entry, std::string_view file) {
   ASSAY_OK(parse_texts(fields, p));
   ASSAY_OK(parse_conduct(entry, fields, p, file));
   ASSAY_OK(parse_extractors(fields, p, file));
+  ASSAY_OK(parse_ignore(fields, p, file));
   ASSAY_OK(parse_metrics(fields, p, file));
   ASSAY_OK(fields.finish());
   ASSAY_OK(check_kind(p, file));

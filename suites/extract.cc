@@ -40,6 +40,15 @@ Found last_regex(std::string_view output, std::string_view pattern) {
   return regex == nullptr ? std::nullopt : as_found(regex->last(output));
 }
 
+Found filled_match(std::string_view output, std::string_view pattern, bool last) {
+  const Regex* regex = cached_regex(pattern);
+  const auto found = regex == nullptr ? std::nullopt : regex->filled(output, last);
+  return found ? Found(std::string(trim(*found))) : std::nullopt;
+}
+Found first_match(std::string_view output, std::string_view pattern) { return filled_match(output, pattern, false); }
+Found last_match(std::string_view output, std::string_view pattern) { return filled_match(output, pattern, true); }
+Found whole(std::string_view output, std::string_view) { return std::string(output); }
+
 Found number(std::string_view output, bool last) {
   const auto span = find_number(output, last);
   return span ? Found(std::string(output.substr(span->begin, span->size))) : std::nullopt;
@@ -210,6 +219,7 @@ constexpr Function kFunctions[] = {
     {"code", code, Pattern::none},
     {"first-json-field", first_json_field, Pattern::text},
     {"first-letter", first_letter, Pattern::none},
+    {"first-match", first_match, Pattern::regex},
     {"first-number", first_number, Pattern::none},
     {"first-regex", first_regex, Pattern::regex},
     {"guess", no_answer, Pattern::text},
@@ -218,8 +228,10 @@ constexpr Function kFunctions[] = {
     {"json-field-loose", json_field_loose, Pattern::text},
     {"json-field-loose-any", json_field_loose_any, Pattern::text},
     {"last-letter", last_letter, Pattern::none},
+    {"last-match", last_match, Pattern::regex},
     {"last-number", last_number, Pattern::none},
     {"last-regex", last_regex, Pattern::regex},
+    {"whole", whole, Pattern::none},
 };
 
 const Function* find_function(std::string_view name) {

@@ -16,6 +16,8 @@ namespace assay {
 //   all               everything, blanks trimmed
 //   boxed             the content of the last \boxed{...}, braces matched
 //   code           a program: the ``` block that defines something, else the first one, else everything
+//   first-match       the first match of `pattern`: the first group that is not empty, or the whole, blanks trimmed
+//                     (lm-evaluation-harness's regex filter); last-match likewise
 //   first-regex       group 1 (or the whole) of the first match of `pattern` (PCRE2, UTF-8)
 //   last-regex        likewise of the last match
 //   first-number      the first number; , between digits, $ and % are understood
@@ -31,6 +33,7 @@ namespace assay {
 //   guess             nothing; see suites/guess.h: letters of `pattern` are drawn where the chain has found nothing
 //   first-letter      the first lone capital letter A to J
 //   last-letter       the last one
+//   whole             everything, blanks too
 const std::vector<std::string_view>& extractor_names();
 bool extractor_needs_pattern(std::string_view function);
 

@@ -94,6 +94,40 @@ std::int64_t Regex::count(std::string_view text) const {
   return matches;
 }
 
+std::string_view Regex::filled_group(std::string_view text, const Match& match) const {
+  const PCRE2_SIZE* at = pcre2_get_ovector_pointer(state_->data);
+  for (std::uint32_t g = 1; g <= state_->groups; ++g) {
+    const bool filled = at[2 * g] != PCRE2_UNSET && at[2 * g + 1] > at[2 * g];
+    if (filled) return text.substr(at[2 * g], at[2 * g + 1] - at[2 * g]);
+  }
+  return state_->groups > 0 ? std::string_view() : text.substr(match.begin, match.end - match.begin);
+}
+
+std::optional<std::string_view> Regex::filled(std::string_view text, bool last_one) const {
+  std::optional<std::string_view> found;
+  for (std::size_t from = 0; from <= text.size();) {
+    const auto match = match_from(text, from);
+    if (!match) break;
+    found = filled_group(text, *match);
+    if (!last_one) break;
+    from = match->end > from ? match->end : from + 1;
+  }
+  return found;
+}
+
+std::string Regex::without(std::string_view text) const {
+  std::string out;
+  std::size_t kept = 0;
+  for (std::size_t from = 0; from <= text.size();) {
+    const auto match = match_from(text, from);
+    if (!match) break;
+    out += text.substr(kept, match->begin - kept);
+    kept = match->end;
+    from = match->end > from ? match->end : from + 1;
+  }
+  return out.append(text.substr(std::min(kept, text.size())));
+}
+
 const Regex* cached_regex(std::string_view pattern) {
   thread_local std::map<std::string, std::optional<Regex>, std::less<>> cache;
   auto at = cache.find(pattern);

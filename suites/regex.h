@@ -21,6 +21,10 @@ class Regex {
   std::optional<std::string_view> first(std::string_view text) const;
   std::optional<std::string_view> last(std::string_view text) const;
   std::int64_t count(std::string_view text) const;  // matches one after the other; up to where a limit was passed
+  // Likewise, but of several groups the first that is not empty, as lm-evaluation-harness's regex filter takes it.
+  std::optional<std::string_view> filled(std::string_view text, bool last_one) const;
+  // The text without what matches.
+  std::string without(std::string_view text) const;
 
  private:
   struct State;
@@ -29,6 +33,7 @@ class Regex {
     std::size_t begin, end, group_begin, group_end;
   };
   std::optional<Match> match_from(std::string_view text, std::size_t from) const;
+  std::string_view filled_group(std::string_view text, const Match& match) const;  // of the match just made
   std::unique_ptr<State> state_;
 };
 

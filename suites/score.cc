@@ -7,6 +7,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "reference/text/jinja_run.h"
 #include "suites/arithmetic.h"
 #include "suites/draws.h"
 #include "suites/extract.h"
@@ -15,6 +16,7 @@
 #include "suites/math_equal.h"
 #include "suites/numbers.h"
 #include "suites/policy.h"
+#include "suites/regex.h"
 #include "suites/spans.h"
 
 namespace assay {
@@ -155,6 +157,11 @@ Verdict same_span(std::string_view answer, std::string_view gold) {
   return scorer(answer, {std::string(gold)}).exact;
 }
 
+Verdict same_exactly(std::string_view answer, std::string_view gold) { return answer == gold; }
+Verdict same_lowered(std::string_view answer, std::string_view gold) {
+  return jinja::lower(std::string(answer)) == jinja::lower(std::string(gold));
+}
+
 struct Equality {
   std::string_view name;
   Verdict (*run)(std::string_view answer, std::string_view gold);
@@ -171,6 +178,8 @@ bool judges_instructions(std::string_view equality) { return equality == "instru
 
 constexpr Equality kEqualities[] = {
     {"drop", same_span<drop_score>},
+    {"exact", same_exactly},
+    {"exact-folded", same_lowered},
     {"first-number", same_first_number},
     {"instruction-labels", same_instructions},
     {"instructions", same_instructions},
@@ -204,11 +213,21 @@ std::vector<std::string> golds_of(const Protocol& protocol, const Item& item) {
   return golds;
 }
 
+std::string without_ignored(const Protocol& protocol, std::string text) {
+  for (const auto& pattern : protocol.ignore) {
+    const Regex* regex = cached_regex(pattern);
+    ASSAY_CHECK(regex != nullptr);  // the definition's reader compiled it
+    text = regex->without(text);
+  }
+  return text;
+}
+
 // Right where it equals one of them; none where it can be compared with none.
-Verdict equal_to_any(std::string_view equality, std::string_view answer, const std::vector<std::string>& golds) {
+Verdict equal_to_any(const Protocol& protocol, const std::string& answer, const std::vector<std::string>& golds) {
   Verdict verdict;
+  const std::string compared = without_ignored(protocol, answer);
   for (const auto& gold : golds) {
-    const Verdict one = equal_answers(equality, answer, gold);
+    const Verdict one = equal_answers(protocol.equality, compared, without_ignored(protocol, gold));
     if (one) verdict = verdict.value_or(false) || *one;
   }
   return verdict;
@@ -372,7 +391,7 @@ ItemScore score_output(const Protocol& protocol, const Item& item, std::string_v
     if (program) {
       set_program(score, protocol, item, found->answer);
     } else {
-      score.correct = equal_to_any(protocol.equality, found->answer, golds);
+      score.correct = equal_to_any(protocol, found->answer, golds);
       score.why = why_of(score.correct, found->answer, expected_answer(protocol, item));
     }
   } else {

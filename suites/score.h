@@ -16,6 +16,8 @@
 namespace assay {
 
 // The names an `equality` may have, sorted.
+//   exact          the same text, blanks too
+//   exact-folded   likewise, both in lower case (Python's str.lower)
 //   first-number   the first numbers in both are the same double, after $ and , are taken off and a text with / is
 //                  evaluated where it is arithmetic (ZeroEval, src/evaluation/gsm_eval.py and math_eval.py)
 //   instructions   the output follows the instructions that the gold lists as JSON (suites/ifeval.h); metrics strict_prompt, ...

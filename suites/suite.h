@@ -134,6 +134,7 @@ struct Protocol {
   std::vector<ExtractorLink> extractors;
   std::string equality;  // a function of suites/score.h
   std::string tests;     // python-tests: a template of what is run after the extracted program (suites/program.h)
+  std::vector<std::string> ignore;  // patterns: what they match is taken out of answer and gold before they are compared
   Aggregation aggregation = Aggregation::mean;
   std::optional<Aggregation> beside;  // a second aggregation: its figures are named METRIC_macro or METRIC_micro
   std::vector<std::string>

@@ -199,6 +199,7 @@ void add_suite(Cli& cli) {
   diff->add_option("--data", arguments->data_dir, "folder of the data sets");
   cli.on_run(*add, [&cli, arguments] { return run_add(cli.globals(), *arguments); });
   cli.on_run(*diff, [&cli, arguments] { return run_diff(cli.globals(), *arguments); });
+  add_suite_import(cli, app);
   cli.on_run(*list, [&cli] { return run_list(cli.globals()); });
   cli.on_run(*show, [&cli, arguments] { return run_show(cli.globals(), *arguments); });
 }

@@ -89,8 +89,9 @@ void add_pull(Cli& cli);
 void add_demo(Cli& cli);
 void add_doctor(Cli& cli);
 
-// A sub-command of `similarity` with a file of its own.
+// Sub-commands with a file of their own: of `similarity`, of `suite`.
 void add_similarity_outputs(Cli& cli, CLI::App& parent);
+void add_suite_import(Cli& cli, CLI::App& parent);
 
 // For a command that INTERFACE names and that is not there yet: says so and exits 2.
 void add_missing(Cli& cli, const std::string& name, const std::string& what);

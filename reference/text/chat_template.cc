@@ -151,9 +151,17 @@ struct ChatTemplate::Tree {
 };
 
 Result<ChatTemplate> ChatTemplate::parse(std::string_view text, const std::string& file) {
+  return parse_as(text, file, true);
+}
+
+Result<ChatTemplate> ChatTemplate::parse_plain(std::string_view text, const std::string& file) {
+  return parse_as(text, file, false);
+}
+
+Result<ChatTemplate> ChatTemplate::parse_as(std::string_view text, const std::string& file, bool trimmed) {
   try {
     auto tree = std::make_shared<Tree>();
-    tree->body = jinja::parse(text);
+    tree->body = jinja::parse(text, trimmed ? jinja::Blocks::trimmed : jinja::Blocks::kept);
     ChatTemplate out;
     out.tree_ = std::move(tree);
     out.text_ = text;

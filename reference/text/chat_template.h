@@ -20,6 +20,8 @@ class ChatTemplate {
  public:
   // `file` is only for errors.
   static Result<ChatTemplate> parse(std::string_view text, const std::string& file);
+  // A template that is not a chat's: without trim_blocks and lstrip_blocks, its last line end kept, as lm-evaluation-harness's tasks have them.
+  static Result<ChatTemplate> parse_plain(std::string_view text, const std::string& file);
   // The template called `name` of a model folder, a .json file with the field "chat_template", a .gguf file, or a .jinja file (called "default"). In a folder
   // chat_template.jinja and additional_chat_templates/NAME.jinja win, then chat_template.json, then tokenizer_config.json, as in transformers.
   static Result<ChatTemplate> load(const std::string& folder_or_file, const std::string& name = "default");
@@ -32,6 +34,7 @@ class ChatTemplate {
 
  private:
   struct Tree;
+  static Result<ChatTemplate> parse_as(std::string_view text, const std::string& file, bool trimmed);
   std::shared_ptr<const Tree> tree_;
   std::string text_, file_;
 };

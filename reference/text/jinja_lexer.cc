@@ -18,8 +18,8 @@ namespace {
 bool python_space(char32_t c) { return is_space(c) || (c >= 0x1C && c <= 0x1F); }
 bool digit(char c) { return c >= '0' && c <= '9'; }
 
-// Line ends become '\n'; one at the end of the template is dropped.
-std::string unify_lines(std::string_view source) {
+// Line ends become '\n'; one at the end of the template is dropped, unless it is to be kept.
+std::string unify_lines(std::string_view source, bool keep_last) {
   std::string out;
   out.reserve(source.size());
   for (std::size_t i = 0; i < source.size(); ++i) {
@@ -30,13 +30,13 @@ std::string unify_lines(std::string_view source) {
     out += '\n';
     if (i + 1 < source.size() && source[i + 1] == '\n') ++i;
   }
-  if (out.ends_with('\n')) out.pop_back();
+  if (!keep_last && out.ends_with('\n')) out.pop_back();
   return out;
 }
 
 class Lexer {
  public:
-  explicit Lexer(std::string source) : source_(std::move(source)) {}
+  Lexer(std::string source, bool trim) : source_(std::move(source)), trim_(trim) {}
 
   std::vector<Token> run() {
     while (at_ < source_.size()) text_until_tag();
@@ -90,7 +90,7 @@ class Lexer {
       text.resize(end);
       return text;
     }
-    if (sign == '+' || variable) return text;
+    if (sign == '+' || variable || !trim_) return text;
     const std::size_t line = text.rfind('\n') + 1;  // npos + 1 is 0
     if (line == 0 && !line_starting_) return text;
     for (std::size_t i = line; i < text.size();) {
@@ -133,7 +133,7 @@ class Lexer {
   // What a block's or comment's end takes along.
   void after_block(char sign) {
     if (sign == '-') skip_space();
-    else if (sign != '+' && rest().starts_with('\n')) advance(1);
+    else if (sign != '+' && trim_ && rest().starts_with('\n')) advance(1);
   }
 
   // "{%- raw -%}" up to its endraw is text. False: another block.
@@ -332,16 +332,17 @@ class Lexer {
   std::string source_;
   std::size_t at_ = 0;
   int line_ = 1;
-  bool line_starting_ = true;
+  bool line_starting_ = true, trim_ = true;
   std::vector<Token> out_;
 };
 
 }  // namespace
 
-std::vector<Token> lex(std::string_view source) {
+std::vector<Token> lex(std::string_view source, Blocks blocks) {
   if (source.size() > kMaxTemplateBytes) fail(fmt::format("the template is longer than {} bytes", kMaxTemplateBytes));
   if (!valid_utf8(source)) fail("the template is not UTF-8");
-  return Lexer(unify_lines(source)).run();
+  const bool kept = blocks == Blocks::kept;
+  return Lexer(unify_lines(source, kept), !kept).run();
 }
 
 }  // namespace assay::jinja

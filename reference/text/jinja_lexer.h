@@ -22,6 +22,10 @@ struct Token {
   bool names(std::string_view name) const { return kind == Lexeme::kName && text == name; }
 };
 
-std::vector<Token> lex(std::string_view source);  // throws Fault
+// trimmed: trim_blocks and lstrip_blocks, as chat templates are set up. kept: neither, and a line end at the template's end stays, as
+// lm-evaluation-harness sets Jinja2 up (lm_eval/utils.py, `env`).
+enum class Blocks : std::uint8_t { trimmed, kept };
+
+std::vector<Token> lex(std::string_view source, Blocks blocks = Blocks::trimmed);  // throws Fault
 
 }  // namespace assay::jinja

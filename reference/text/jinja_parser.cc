@@ -627,8 +627,8 @@ class Parser {
 
 }  // namespace
 
-Body parse(std::string_view source) {
-  Body body = Parser(lex(source)).run();
+Body parse(std::string_view source, Blocks blocks) {
+  Body body = Parser(lex(source, blocks)).run();
   check(body);
   return body;
 }

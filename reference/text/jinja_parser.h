@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "reference/text/jinja_lexer.h"
 #include "reference/text/jinja_value.h"
 
 namespace assay::jinja {
@@ -59,7 +60,7 @@ struct Stmt {
   Body body, otherwise;
 };
 
-Body parse(std::string_view source);  // throws Fault, also what `check` refuses
+Body parse(std::string_view source, Blocks blocks = Blocks::trimmed);  // throws Fault, also what `check` refuses
 void check(const Body& body);         // jinja_check.cc
 
 }  // namespace assay::jinja
