@@ -5,6 +5,8 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <unordered_map>
+#include <utility>
 
 #include "eval/stored.h"
 
@@ -73,11 +75,14 @@ class SampleLine {
   Status give(const StoredSink& sink, const std::string& model) {
     StoredOutput line = std::exchange(line_, {});
     line.model = model;
-    return line.id.empty() ? Status{} : sink(std::move(line));
+    if (line.id.empty()) return {};
+    line.sample = next_[line.id]++;  // samples of one task are numbered as they come
+    return sink(std::move(line));
   }
 
  private:
   StoredOutput line_;
+  std::unordered_map<std::string, std::int64_t> next_;
 };
 
 }  // namespace

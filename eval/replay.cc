@@ -15,6 +15,7 @@
 #include "base/progress.h"
 #include "base/sha256.h"
 #include "eval/judge_programs.h"
+#include "eval/replay_items.h"
 #include "eval/replay_score.h"
 
 namespace assay {
@@ -66,9 +67,7 @@ struct FileScores {
   std::vector<Scored> scored;
 };
 
-using ItemIndex = std::unordered_map<std::string_view, const Item*>;
-
-Result<FileContent> read_content(const std::string& path, const Suite& suite, const ItemIndex& by_id, const Importer& importer,
+Result<FileContent> read_content(const std::string& path, const Suite& suite, const ItemFinder& finder, const Importer& importer,
                                  const FieldMap& fields) {
   FileContent content;
   content.path = path;
@@ -79,7 +78,8 @@ Result<FileContent> read_content(const std::string& path, const Suite& suite, co
   ASSAY_TRY(content.counts, read_stored(path, importer, fields, [&](StoredOutput output) -> Status {
               Stored stored;
               if (!suite.items_loaded) stored.own = item_of_record(output);
-              if (const auto at = by_id.find(output.id.empty() ? output.question : output.id); at != by_id.end()) stored.item = at->second;
+              const bool by_name = importer.parts == nullptr && !output.id.empty();
+              stored.item = by_name ? finder.find_id(output.id) : finder.find(output);
               Outputs& outputs = content.of(output.model.empty() ? fallback_name : output.model);
               stored.output = std::move(output);
               outputs.push_back(std::move(stored));
@@ -94,10 +94,10 @@ Result<FileContent> read_content(const std::string& path, const Suite& suite, co
   return content;
 }
 
-void count_flag(FlagAgreement& flags, const StoredOutput& output, const ItemScore& score) {
+void count_flag(FlagAgreement& flags, bool flag, const StoredOutput& output, const ItemScore& score) {
   ++flags.of;
-  flags.flagged_right += *output.flag ? 1 : 0;
-  if (score.correct == *output.flag) {
+  flags.flagged_right += flag ? 1 : 0;
+  if (score.correct == flag) {
     ++flags.agree;
   } else if (flags.differing.size() < kMaxListed) {
     flags.differing.push_back(output.id);
@@ -213,7 +213,7 @@ void score_rows(Scored& scored, const Protocol& protocol, const Outputs& outputs
 }
 
 Scored score_model(const Suite& suite, const Protocol& protocol, const FileContent& content,
-                   const std::string& model, const Outputs& outputs, const std::string& format, int threads) {
+                   const std::string& model, const Outputs& outputs, const Importer& importer, int threads) {
   Scored scored;
   scored.protocol = &protocol;
   scored.result = empty_result(suite, protocol, content, model);
@@ -223,14 +223,19 @@ Scored score_model(const Suite& suite, const Protocol& protocol, const FileConte
   for (const auto& row : scored.rows) {
     const StoredOutput& output = row.stored->output;
     count_audit(result.audit, protocol, output, row.score.score);
-    if (output.flag && protocol.equality != "stored") count_flag(flags, output, row.score.score);
+    const auto flag = importer.parts != nullptr ? own_flag(output, protocol) : output.flag;
+    if (flag && protocol.equality != "stored") count_flag(flags, *flag, output, row.score.score);
+    if (importer.parts != nullptr && protocol.equality != "stored") count_own_values(result.own_values, output, protocol, row.score.score);
     result.verdicts.emplace_back(row.stored->item->id, row.score.score.correct);
   }
   if (flags.of > 0) result.flags = std::move(flags);
   warn_of_impossible(scored);
   set_metrics(scored);
   rescore(scored);
-  if (protocol.name == format) result.published = find_published(result, format, content.counts.figures);
+  if (importer.parts != nullptr)
+    result.published = reported_figures(content.counts.figures, protocol, result);
+  else if (protocol.name == importer.name)
+    result.published = find_published(result, std::string(importer.name), content.counts.figures);
   return scored;
 }
 
@@ -250,14 +255,14 @@ Result<std::vector<const Protocol*>> choose_protocols(const Suite& suite, const 
   return chosen;
 }
 
-Result<FileScores> score_file(const std::string& path, const Suite& suite, const ItemIndex& by_id,
+Result<FileScores> score_file(const std::string& path, const Suite& suite, const ItemFinder& finder,
                               const Importer& importer, const std::vector<const Protocol*>& protocols,
                               const FieldMap& fields, int threads) {
   FileScores file;
-  ASSAY_TRY(file.content, read_content(path, suite, by_id, importer, fields));
+  ASSAY_TRY(file.content, read_content(path, suite, finder, importer, fields));
   for (const auto& [model, outputs] : file.content.models) {
     for (const Protocol* protocol : protocols) {
-      file.scored.push_back(score_model(suite, *protocol, file.content, model, outputs, std::string(importer.name), threads));
+      file.scored.push_back(score_model(suite, *protocol, file.content, model, outputs, importer, threads));
     }
   }
   return file;
@@ -342,13 +347,13 @@ Status record_file(Recorder& recorder, const Suite& suite, FileScores& file) {
 
 bool is_output_file(const fs::path& path) {
   std::string name = path.filename().string();
-  if (name.ends_with(".summary.json") || name.starts_with("published")) return false;
+  if (name.ends_with(".summary.json") || name.starts_with("published") || name.starts_with("results_")) return false;  // what a harness says of its outputs
   for (const char* packed : {".gz", ".zst"}) {
     if (name.ends_with(packed)) name.resize(name.size() - std::string_view(packed).size());
   }
   if (name.ends_with("_eval_metrics.jsonl")) return false;  // figures of BIG-Bench-Hard
   return name.ends_with(".jsonl") || name.ends_with(".json") || name.ends_with(".csv") ||
-         name.ends_with(".zip");
+         name.ends_with(".zip") || name.ends_with(".eval");
 }
 
 Result<std::vector<std::string>> list_folder(const std::string& folder) {
@@ -388,14 +393,6 @@ Result<std::vector<std::string>> list_outputs(const std::vector<std::string>& pa
 
 namespace {
 
-// Items by id, and by question for records that have no id.
-ItemIndex index_of(const Suite& suite) {
-  ItemIndex index;
-  for (const auto& item : suite.items) index.emplace(item.id, &item);
-  for (const auto& item : suite.items) index.emplace(item.question, &item);
-  return index;
-}
-
 // Files of one suite.
 Result<std::vector<ReplayResult>> replay_files(const std::vector<std::string>& files, const ReplayOptions& options,
                                                Recorder* recorder) {
@@ -404,8 +401,7 @@ Result<std::vector<ReplayResult>> replay_files(const std::vector<std::string>& f
   const std::string data_dir = importer->own_items ? "" : beside ? items_beside(options.suite, files.front()) : options.data_dir;
   ASSAY_TRY(const Suite suite, load_suite(options.suite, data_dir));
   ASSAY_TRY(const auto protocols, choose_protocols(suite, options));
-  const ItemIndex by_id = index_of(suite);
-
+  const ItemFinder finder(suite);
   std::vector<ReplayResult> results;
   ThreadPool pool(std::max(1, options.threads));
   Progress progress("replay", files.size(), "files");
@@ -414,7 +410,7 @@ Result<std::vector<ReplayResult>> replay_files(const std::vector<std::string>& f
     const std::size_t n = std::min(wave, files.size() - begin);
     std::vector<std::optional<Result<FileScores>>> scores(n);
     pool.run(n, [&](std::size_t i, int) {
-      scores[i] = score_file(files[begin + i], suite, by_id, *importer, protocols, options.fields,
+      scores[i] = score_file(files[begin + i], suite, finder, *importer, protocols, options.fields,
                              std::max(1, options.threads / static_cast<int>(n)));
     });
     for (auto& score : scores) {

@@ -47,6 +47,8 @@ struct ReplayResult {
   std::vector<Metric> metrics;
   std::vector<std::pair<std::string, std::vector<Metric>>> tasks;  // sub-tasks, where the suite has any
   std::optional<FlagAgreement> flags;
+  // Every value that another harness stored for its outputs, by its name, against ours: acc, acc_char, "exact_match,strict-match".
+  std::vector<std::pair<std::string, FlagAgreement>> own_values;
   std::optional<GuessRange> guess;  // where the protocol draws letters for what has no answer
   std::optional<LabelAgreement> labels;  // IFEval: verdicts on instructions
   std::vector<Metric> rescored;          // where `metrics` come from the file's own labels: by our checkers

@@ -54,6 +54,7 @@ Json result_json(const ReplayResult& r) {
     }
   }
   if (r.flags) out["flags"] = flags_json(*r.flags);
+  for (const auto& [name, agreement] : r.own_values) out["own_values"][name] = flags_json(agreement);
   if (r.guess) {
     out["guess"] = {{"seeds", r.guess->seeds},
                     {"guessed", r.guess->guessed},
@@ -96,6 +97,8 @@ std::string result_text(const ReplayResult& r) {
   if (r.labels) text += labels_text(r);
   else if (r.flags)
     text += fmt::format("  the file's own flags: {} of {} equal ours\n", r.flags->agree, r.flags->of);
+  for (const auto& [name, agreement] : r.own_values)
+    text += fmt::format("  the harness's own {}: {} of {} equal ours\n", name, agreement.agree, agreement.of);
   if (r.guess) {
     text += fmt::format("  letters were drawn for {} items: {:.2f} to {:.2f} % over {} seeds\n", r.guess->guessed, 100 * r.guess->low,
                         100 * r.guess->high, r.guess->seeds);

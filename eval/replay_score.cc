@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/sha256.h"
 #include "base/stats/passk.h"
+#include "eval/replay_items.h"
 #include "eval/replay_labels.h"
 
 namespace assay {
@@ -143,9 +144,12 @@ std::optional<ItemScore> likelihood_score(const Protocol& protocol, const Item& 
     return score_rolling(protocol, item, output.log_likelihoods[0], output.tokens.value_or(0));
   }
   if (item.options.empty() || output.log_likelihoods.size() != item.options.size()) return std::nullopt;
-  std::vector<OptionScore> options;
-  for (const double value : output.log_likelihoods) options.push_back({value, 1});
-  return score_choice(protocol, item, options);
+  // Without the tokens of every option nothing can be said per token.
+  if (output.option_tokens.empty() && protocol.normalisation == Normalisation::tokens) return std::nullopt;
+  if (output.unconditional.empty() && protocol.normalisation == Normalisation::uncond) return std::nullopt;
+  ItemScore score = score_choice(protocol, item, option_scores(item, output));
+  if (output.option_tokens.empty()) std::erase_if(score.values, [](const auto& value) { return value.first == "acc_token"; });
+  return score;
 }
 
 }  // namespace
@@ -157,6 +161,9 @@ Item item_of_record(StoredOutput& output) {
   item.question = std::move(output.question);
   item.options = std::move(output.options);
   item.gold = output.gold.value_or("");
+  item.gold_index = output.gold_index;
+  if (item.options.empty() && output.log_likelihoods.size() == 1) item.text = item.question;
+  ASSAY_CHECK(item.gold_index < static_cast<int>(item.options.size()));
   return item;
 }
 

@@ -10,13 +10,11 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "eval/stored_parts.h"
 #include "suites/input.h"
 
 namespace assay {
 namespace {
-
-// A record of a model's text may hold any bytes: the parser gives up on broken UTF-8, and the record is counted.
-Json parse_record(std::string_view text) { return Json::parse(text, nullptr, false); }
 
 class RecordStream {
  public:
@@ -59,14 +57,14 @@ Status split_members(const std::string& path, const std::function<std::unique_pt
 }
 
 Status read_json_members(const std::string& path, RecordStream& reader) {
-  const RecordSplitter::Sink parse = [&](std::string_view text) { return reader.add(parse_record(text)); };
+  const RecordSplitter::Sink parse = [&](std::string_view text) { return reader.add(parse_stored(text)); };
   return split_members<RecordSplitter>(path, [&] { return std::make_unique<RecordSplitter>(parse); }, reader.counts);
 }
 
 Status read_documents(const std::string& path, const DocumentReader& document, const StoredSink& sink, StoredCounts& counts) {
   const DocumentSplitter::Sink take = [&](const DocumentPart& part) -> Status {
     ++counts.records;
-    const Json value = parse_record(part.text);
+    const Json value = parse_stored(part.text);
     if (value.is_discarded()) {
       ++counts.malformed;
       return {};
@@ -116,10 +114,15 @@ const std::vector<Importer>& importers() {
       {.name = "csv", .what = "a table with a header; name its columns with --fields", .records = read_jsonl_records, .csv = true},
       {.name = "evalplus", .what = "EvalPlus samples, eval_results.json and EvalPerf results", .document = read_evalplus_document},
       {.name = "gsm8k-solutions", .what = "openai/grade-school-math example_model_solutions.jsonl, four models a line", .records = read_gsm8k_solution_records},
+      {.name = "helm", .what = "HELM scenario_state.json", .parts = read_helm_parts},
+      {.name = "inspect", .what = "Inspect AI logs, .eval or .json", .parts = read_inspect_parts},
       {.name = "jsonl", .what = "objects, one a line or in an array; name their members with --fields", .records = read_jsonl_records},
+      {.name = "lighteval", .what = "lighteval details, turned into JSON lines by suites/data/convert/lighteval.py", .parts = read_lighteval_parts},
+      {.name = "lm-eval", .what = "lm-evaluation-harness samples_*.jsonl (--log_samples)", .parts = read_lm_eval_parts},
       {.name = "m-ifeval", .what = "M-IFEval and IFEval responses with their strict and loose labels, one model a file", .records = read_m_ifeval_records},
       {.name = "misguided-attention", .what = "cpldcpu/MisguidedAttention outputs, detailed evaluations and summaries", .document = read_misguided_attention_document},
       {.name = "mmlu-pro", .what = "TIGER-AI-Lab/MMLU-Pro eval_results, one model a file", .records = read_mmlu_pro_records, .own_items = true},
+      {.name = "opencompass", .what = "OpenCompass predictions/MODEL/DATASET.json", .parts = read_opencompass_parts},
       {.name = "wildbench", .what = "allenai/WildBench judged outputs, one model a file", .records = read_wildbench_records},
       {.name = "zeroeval", .what = "WildEval/ZeroEval result_dirs, one model a file", .records = read_zeroeval_records},
   };
@@ -166,13 +169,17 @@ Result<FieldMap> parse_field_map(const std::string& text) {
 
 Result<StoredCounts> read_stored(const std::string& path, const Importer& importer, const FieldMap& fields,
                                  const StoredSink& sink) {
-  ASSAY_CHECK((importer.records == nullptr) != (importer.document == nullptr));
+  ASSAY_CHECK((importer.records != nullptr) + (importer.document != nullptr) + (importer.parts != nullptr) == 1);
   const StoredFile file{path, fields};
   StoredCounts counts;
-  StoredSink all = sink;
+  SampleFolder folder(sink);
+  StoredSink all([&](StoredOutput output) { return folder.add(std::move(output)); });
   std::vector<StoredFigure> figures;
   all.figure = [&](StoredFigure figure) { figures.push_back(std::move(figure)); };
-  if (importer.document != nullptr) {
+  if (importer.parts != nullptr) {
+    const auto reader = importer.parts(file);
+    ASSAY_OK(read_parts(path, *reader, all, counts));
+  } else if (importer.document != nullptr) {
     ASSAY_OK(read_documents(path, importer.document(file), all, counts));
   } else {
     const RecordReader record_reader = importer.records(file);
@@ -180,14 +187,15 @@ Result<StoredCounts> read_stored(const std::string& path, const Importer& import
     ASSAY_OK(importer.csv ? read_csv_members(path, reader) : read_json_members(path, reader));
     counts = reader.counts;
   }
+  ASSAY_OK(folder.finish());
   counts.figures = std::move(figures);
   ASSAY_CHECK(counts.malformed <= counts.records);
   return counts;
 }
 
 std::optional<std::string> record_text(const Json& record, std::string_view name) {
-  const auto at = record.find(name);
-  return at == record.end() ? std::nullopt : text_of(*at);
+  const Json* at = record_at(record, name);
+  return at == nullptr ? std::nullopt : text_of(*at);
 }
 
 std::optional<std::string> record_text(const Json& record, std::initializer_list<std::string_view> names) {
@@ -216,7 +224,7 @@ std::optional<bool> record_flag(const Json& record, std::string_view name) {
 
 std::string stem_of(const std::string& path) {
   std::string name = std::filesystem::path(path).filename().string();
-  for (const std::string_view suffix : {".gz", ".zst", ".zip", ".jsonl", ".json", ".csv"}) {
+  for (const std::string_view suffix : {".gz", ".zst", ".zip", ".jsonl", ".json", ".csv", ".eval"}) {
     if (name.size() > suffix.size() && name.ends_with(suffix)) name.erase(name.size() - suffix.size());
   }
   return name;

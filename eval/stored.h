@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,16 +29,23 @@ struct StoredOutput {
   std::string id;     // of the item; "": its question tells
   std::string subset, question;
   std::vector<std::string> options;
+  int gold_index = -1;                  // of the options, from 0
+  std::optional<std::int64_t> ordinal;  // the item's place in a data set, from 0
   std::optional<std::string> gold;    // as the file has it
   std::optional<std::string> output;  // what the model wrote; none: the record has no prediction
   std::optional<std::string> prompt;  // what it was asked, where the file has the whole of it
   std::optional<bool> flag;           // the file's own verdict on it
   std::optional<std::string> finish_reason;
+  std::optional<std::int64_t> sample;  // of a record that holds one of several outputs: which; read_stored() makes one record of them
   std::vector<StoredSample> samples;  // where an item was asked several times; `output` is then none
-  std::vector<std::pair<std::string, double>> values;  // figures of the item that the file has, by the name of the metric
+  // Figures of the item that the file has, by the name of the metric and, where there are several, of a harness's filter or scorer:
+  // {"acc", 1}, {"exact_match,strict-match", 0}.
+  std::vector<std::pair<std::string, double>> values;
   std::vector<std::string> instructions;          // IFEval: the ids, and the file's verdicts on them where it has any
   std::vector<bool> strict_labels, loose_labels;  // empty, or one an instruction
   std::vector<double> log_likelihoods;  // choice suites: one an option; rolling: one
+  std::vector<std::int64_t> option_tokens;  // of every option; empty: not known
+  std::vector<double> unconditional;    // log-likelihood of every option without the question; empty: not asked
   std::optional<std::int64_t> tokens;   // rolling: tokens scored
 };
 
@@ -47,6 +55,8 @@ struct StoredFigure {
   std::string metric = {};   // ours
   std::string printed = {};  // all digits as the file has them
   double scale = 100;        // printed / scale is our unit
+  std::string filter = {};   // of a harness: its filter or scorer
+  std::string source = {};   // where it is printed; "": in the file
 };
 
 // id=a,output=b,...: which member of a record means what. Empty: the importer's own names.
@@ -87,11 +97,15 @@ struct DocumentReader {
   std::function<Status(const StoredSink& sink)> end;
 };
 
+// For files whose records are merged, or whose members are of several kinds (eval/stored_parts.h).
+class PartReader;
+
 struct Importer {
   std::string_view name;
   std::string_view what;  // one line for --help
   RecordReader (*records)(const StoredFile& file) = nullptr;      // lines or an array of objects
   DocumentReader (*document)(const StoredFile& file) = nullptr;  // else this
+  std::unique_ptr<PartReader> (*parts)(const StoredFile& file) = nullptr;  // or this: another harness, items by id, question or place
   bool csv = false;  // records are rows of a table with a header, offered as objects of strings
   bool own_items = false;  // records hold question and gold: a suite's own items are not looked for
 };
@@ -104,7 +118,17 @@ const std::vector<Importer>& importers();
 Result<StoredCounts> read_stored(const std::string& path, const Importer& importer, const FieldMap& fields,
                                  const StoredSink& sink);
 
-// Members of records that importers share. A number is given as JSON writes it; arrays of texts give the first one.
+// The text of a record, which may hold anything: NaN and infinities, which Python writes, become null; a text that is no JSON, is nested too
+// deeply or has too many values gives a discarded value.
+Json parse_stored(std::string_view text);
+
+// The text without blanks and line ends around it.
+std::string_view without_blanks(std::string_view text);
+
+// The value at a name or, where no member has that name, along a dotted path ("choices.0.text"); nullptr: nothing there.
+const Json* record_at(const Json& record, std::string_view path);
+
+// Members of records that importers share, by name or dotted path. A number is given as JSON writes it; arrays of texts give the first one.
 std::optional<std::string> record_text(const Json& record, std::string_view name);
 std::optional<std::string> record_text(const Json& record,
                                        std::initializer_list<std::string_view> names);  // first that is there

@@ -1,7 +1,7 @@
 // Task files of lm-evaluation-harness: YAML as PyYAML reads it, Python's lists, and everything that is refused by its name.
-#include "suites/task_import.h"
-
 #include <nlohmann/json.hpp>
+
+#include "suites/task_import.h"
 
 #include "suites/suite.h"
 #include "suites/task_docs.h"
