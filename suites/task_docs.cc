@@ -1,10 +1,11 @@
+#include <nlohmann/json.hpp>
+
 #include "suites/task_docs.h"
 
 #include <fmt/format.h>
 
 #include <charconv>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "reference/text/chat_template.h"
 #include "reference/text/utf8.h"

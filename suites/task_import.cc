@@ -1,10 +1,11 @@
+#include <nlohmann/json.hpp>
+
 #include "suites/task_import.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <span>
 #include <unordered_set>
 
