@@ -11,7 +11,7 @@ namespace assay {
 namespace {
 
 constexpr std::string_view kDefaultPattern = R"(#### (\-?[0-9\.\,]+))";  // RegexFilter's own
-constexpr std::string_view kPunctuation = R"([!-/:-@\[-`{-~])";           // string.punctuation
+constexpr std::string_view kPythonPunctuation = R"([!-/:-@\[-`{-~])";           // string.punctuation
 constexpr std::int64_t kDefaultTokens = 256;                              // lm_eval/defaults.py, DEFAULT_MAX_GEN_TOKS
 
 constexpr std::pair<std::string_view, std::string_view> kChoiceMetrics[] = {
@@ -155,7 +155,7 @@ Status add_equality(const Json& metric, const std::string& file, Json& p) {
   Json ignored = metric.value("regexes_to_ignore", Json::array());
   if (ignored.is_null()) ignored = Json::array();
   if (!ignored.is_array()) return task_refusal(file, "metric_list", "regexes_to_ignore is no list", ignored);
-  if (flag_of(metric, "ignore_punctuation")) ignored.push_back(kPunctuation);
+  if (flag_of(metric, "ignore_punctuation")) ignored.push_back(kPythonPunctuation);
   if (flag_of(metric, "ignore_numbers")) ignored.push_back("[0-9]");
   if (!ignored.empty()) p["ignore"] = ignored;
   for (const auto& [name, value] : metric.items()) {

@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxYamlBytes = std::size_t{1} << 20;  // the harness's largest task file has 60 kB
 constexpr int kMaxYamlDepth = 40;
-constexpr int kMaxNodes = 100'000;  // aliases counted where they stand
+constexpr int kMaxYamlNodes = 100'000;  // aliases counted where they stand
 constexpr int kMaxIncludes = 8;
 
 Error yaml_error(Code code, std::string message, const std::string& file, std::string field = {}, std::string got = {}) {
@@ -69,7 +69,7 @@ class Converter {
   explicit Converter(const std::string& file) : file_(file) {}
 
   Result<Json> convert(const YAML::Node& node, const std::string& path, int depth) {
-    if (depth > kMaxYamlDepth || ++nodes_ > kMaxNodes) return yaml_error(Code::too_large, "the YAML is nested too deeply or has too many values", file_, path);
+    if (depth > kMaxYamlDepth || ++nodes_ > kMaxYamlNodes) return yaml_error(Code::too_large, "the YAML is nested too deeply or has too many values", file_, path);
     const std::string tag = node.Tag();
     if (!is_plain_tag(tag)) return refuse_tag(node, path, tag);
     switch (node.Type()) {
