@@ -7,6 +7,7 @@
 #include <cmath>
 #include <ctime>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <utility>
 
@@ -171,6 +172,26 @@ Result<std::int64_t> pragma_integer(const Database& database, std::string_view n
   return value.value_or(0);
 }
 
+// SQLite reads what is missing at a file's end as zeros, which an empty page bears without notice. Its header tells the pages
+// (https://sqlite.org/fileformat2.html, 1.3: page size at 16, pages at 28, trusted where the counters at 24 and 92 are equal).
+Status check_whole(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  unsigned char header[100] = {};
+  if (!file.read(reinterpret_cast<char*>(header), sizeof header)) return {};  // too short: SQLite says what it is
+  const auto number = [&header](std::size_t at) {
+    return std::uint64_t{header[at]} << 24 | std::uint64_t{header[at + 1]} << 16 | std::uint64_t{header[at + 2]} << 8 | header[at + 3];
+  };
+  const std::uint64_t stored = std::uint64_t{header[16]} << 8 | header[17], page_bytes = stored == 1 ? 65'536 : stored;
+  std::error_code failed;
+  const std::uint64_t size = std::filesystem::file_size(path, failed), due = page_bytes * number(28);
+  if (failed || number(24) != number(92) || size >= due) return {};
+  return Error{.code = Code::not_a_database,
+               .message = "the database is damaged: the file was cut off",
+               .file = path,
+               .expected = fmt::format("{} bytes", due),
+               .got = fmt::format("{} bytes", size)};
+}
+
 // A file that is empty or new (no tables, no id) may become ours; any other must carry our id and a version
 // we know.
 Status check_is_ours(const Database& database, bool may_be_new) {
@@ -313,6 +334,7 @@ Result<Database> Database::open_read_only(const std::string& path) {
       database.run("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA "
                    "query_only = ON;"));
   ASSAY_OK(check_is_ours(database, false));
+  ASSAY_OK(check_whole(path));
   ASSAY_OK(check_schema(database.state_->db, path));
   ASSAY_TRY(Statement check, database.prepare("PRAGMA quick_check(1)"));
   ASSAY_TRY(const bool row, check.next());
