@@ -36,9 +36,9 @@ if(ASSAY_SANITIZE)
   add_link_options(-fsanitize=${ASSAY_SANITIZE})
 endif()
 
-# assay_library(NAME FOLDERS... [USES target...]): every .cc in the folders, the shared flags, the precompiled header.
+# assay_library(NAME FOLDERS... [USES target...] [PRECOMPILED header...]): every .cc in the folders, the shared flags, the precompiled headers.
 function(assay_library name)
-  cmake_parse_arguments(arg "" "" "FOLDERS;USES" ${ARGN})
+  cmake_parse_arguments(arg "" "" "FOLDERS;USES;PRECOMPILED" ${ARGN})
   set(sources "")
   foreach(folder IN LISTS arg_FOLDERS)
     file(GLOB found CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cc)
@@ -46,7 +46,7 @@ function(assay_library name)
   endforeach()
   add_library(${name} STATIC ${sources})
   target_link_libraries(${name} PUBLIC assay_flags ${arg_USES})
-  target_precompile_headers(${name} PRIVATE ${PROJECT_SOURCE_DIR}/base/pch.h)
+  target_precompile_headers(${name} PRIVATE ${PROJECT_SOURCE_DIR}/base/pch.h ${arg_PRECOMPILED})
   assay_batches(${name} 6)
 endfunction()
 
