@@ -11,7 +11,7 @@ endif()
 option(ASSAY_TESTS "build the tests" ON)
 option(ASSAY_SCALAR_ONLY "leave out the AVX2 and AVX-512 kernels" OFF)
 option(ASSAY_WERROR "treat warnings as errors" ON)
-option(ASSAY_UNITY "compile the files of a folder in batches: a clean build in half the time; OFF for work on single files" ON)
+option(ASSAY_UNITY "compile the files of a folder in batches, for a faster clean build; OFF for work on single files" ON)
 set(ASSAY_CUDA AUTO CACHE STRING "AUTO, ON or OFF: build the cuda_ kernels (AUTO: where nvcc is found)")
 set(ASSAY_SANITIZE "" CACHE STRING "comma list for -fsanitize=")
 
