@@ -7,9 +7,12 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/stats/passk.h"
 
 namespace assay {
 namespace {
+
+double chance_of_one(std::int64_t n, std::int64_t c, std::int64_t k) { return static_cast<double>(stats::pass_at_k(n, c, k)); }
 
 // What the samples of an item come to.
 struct Tally {
@@ -65,8 +68,8 @@ double variance_of_share(const Tally& t) {
 double jackknife_of_pass(const Tally& t, std::int64_t k) {
   ASSAY_CHECK(k < t.n);
   const auto n = static_cast<double>(t.n), c = static_cast<double>(t.right);
-  const double less = t.right > 0 ? pass_at_k(t.n - 1, t.right - 1, k) : 0;
-  const double more = t.right < t.n ? pass_at_k(t.n - 1, t.right, k) : 0;
+  const double less = t.right > 0 ? chance_of_one(t.n - 1, t.right - 1, k) : 0;
+  const double more = t.right < t.n ? chance_of_one(t.n - 1, t.right, k) : 0;
   const double mean = (c * less + (n - c) * more) / n;
   const double squares = c * (less - mean) * (less - mean) + (n - c) * (more - mean) * (more - mean);
   return (n - 1) / n * squares;
@@ -110,7 +113,7 @@ class Values {
 
   void add_pass(const std::string& name, std::int64_t k) {
     if (k > tally_.n) return;
-    out_.values.emplace_back(name, pass_at_k(tally_.n, tally_.right, k));
+    out_.values.emplace_back(name, chance_of_one(tally_.n, tally_.right, k));
     if (k == 1 && tally_.n > 1) out_.variances.emplace_back(name, variance_of_share(tally_));
     else if (k < tally_.n) out_.variances.emplace_back(name, jackknife_of_pass(tally_, k));
   }
@@ -148,14 +151,6 @@ std::optional<SampleMetric> sample_metric(std::string_view name) {
 
 bool has_sample_metric(const Protocol& protocol) {
   return std::ranges::any_of(protocol.metrics, [](const std::string& name) { return sample_metric(name).has_value(); });
-}
-
-double pass_at_k(std::int64_t n, std::int64_t c, std::int64_t k) {
-  ASSAY_CHECK(0 <= c && c <= n && 1 <= k && k <= n);
-  if (n - c < k) return 1;
-  double none = 1;  // C(n-c, k) / C(n, k)
-  for (std::int64_t i = n - c + 1; i <= n; ++i) none *= 1 - static_cast<double>(k) / static_cast<double>(i);
-  return 1 - none;
 }
 
 ItemScore score_samples(const Protocol& protocol, std::span<const ItemScore> samples) {

@@ -26,9 +26,6 @@ std::optional<SampleMetric> sample_metric(std::string_view name);
 
 bool has_sample_metric(const Protocol& protocol);
 
-// 1 - C(n-c, k) / C(n, k) as a product, so that nothing overflows. 0 <= c <= n, 1 <= k <= n.
-double pass_at_k(std::int64_t n, std::int64_t c, std::int64_t k);
-
 // `samples` in the order of their numbers, each as score_output gave it. `correct` is that of the first metric where it is 0 or 1 by nature (maj, cons,
 // or one sample), else none; `extracted` the answer that most gave. variances: of the item's value over such draws of samples, where n allows an
 // estimate - c(n-c)/(n²(n-1)) for a share, the jackknife over samples for pass@K with K < n.
