@@ -50,9 +50,26 @@ function(assay_library name)
   assay_batches(${name} 6)
 endfunction()
 
-# Names in anonymous namespaces are therefore unique in a library. Sources with options of their own are left out by CMake.
+# assay_batches(TARGET SIZE): compiles the target's sources so many at a time. Names in anonymous namespaces are therefore unique in a
+# target. Sources with options of their own are left out by CMake; those with planted faults have batches to themselves, so that
+# their planted copies can stand in the place of whole objects.
 function(assay_batches target size)
-  set_target_properties(${target} PROPERTIES UNITY_BUILD ${ASSAY_UNITY} UNITY_BUILD_BATCH_SIZE ${size})
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ${ASSAY_UNITY} UNITY_BUILD_MODE GROUP)
+  get_property(faulty GLOBAL PROPERTY FAULTY_SOURCES)
+  get_target_property(sources ${target} SOURCES)
+  set(plain_count 0)
+  set(faulty_count 0)
+  foreach(source IN LISTS sources)
+    set(kind plain)
+    cmake_path(ABSOLUTE_PATH source BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR} NORMALIZE OUTPUT_VARIABLE path)
+    cmake_path(RELATIVE_PATH path BASE_DIRECTORY ${PROJECT_SOURCE_DIR})
+    if(path IN_LIST faulty)
+      set(kind faulty)
+    endif()
+    math(EXPR batch "${${kind}_count} / ${size}")
+    math(EXPR ${kind}_count "${${kind}_count} + 1")
+    set_source_files_properties(${source} PROPERTIES UNITY_GROUP ${kind}_${batch})
+  endforeach()
 endfunction()
 
 # assay_uses_httplib(TARGET FILE...): only these files see its header and macros, so that nothing else is compiled differently for it.

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "eval/claim.h"
-#include "eval/verdict.h"
+#include "eval/claims/claim.h"
+#include "eval/verdicts/verdict.h"
 #include "reference/model/engine.h"
 #include "reports/database.h"
 

@@ -197,7 +197,7 @@ std::string grouped(std::int64_t value) {
   return fmt::format("{},{:03}", grouped(value / 1000), value % 1000);
 }
 
-std::string shown(const Json& value) {
+std::string text_of_value(const Json& value) {
   if (value.is_null()) return "not known";
   if (value.is_number_integer()) return grouped(value.get<std::int64_t>());
   return value.is_string() ? value.get<std::string>() : dump_json(value);
@@ -238,32 +238,32 @@ Result<Json> inspect_model(const std::string& model, const InspectOptions& optio
 
 std::string inspect_text(const Json& i) {
   std::string text;
-  line(text, "model", shown(i.at("model")));
-  line(text, "family", fmt::format("{} ({})", shown(i.at("family")), shown(i.at("architecture"))));
+  line(text, "model", text_of_value(i.at("model")));
+  line(text, "family", fmt::format("{} ({})", text_of_value(i.at("family")), text_of_value(i.at("architecture"))));
   line(text, "parameters",
-       fmt::format("{}, active per token {}", shown(i.at("params_total")), shown(i.at("params_active"))));
+       fmt::format("{}, active per token {}", text_of_value(i.at("params_total")), text_of_value(i.at("params_active"))));
   line(text, "stored",
-       fmt::format("{} in {} tensors, {} of them block scales, {} files", shown(i.at("params_stored")),
-                   shown(i.at("tensors")), shown(i.at("block_scales")), shown(i.at("files"))));
+       fmt::format("{} in {} tensors, {} of them block scales, {} files", text_of_value(i.at("params_stored")),
+                   text_of_value(i.at("tensors")), text_of_value(i.at("block_scales")), text_of_value(i.at("files"))));
   if (i.at("params_mtp") != 0)
     line(
         text, "multi-token part",
         fmt::format("{} of the stored ones in {} modules, {} of them no copies; `logits --mtp` runs them",
-                    shown(i.at("params_mtp")), shown(i.at("mtp_modules")), shown(i.at("params_mtp_unique"))));
+                    text_of_value(i.at("params_mtp")), text_of_value(i.at("mtp_modules")), text_of_value(i.at("params_mtp_unique"))));
   for (const auto& [format, bytes] : i.at("bytes_by_format").items())
-    line(text, "bytes " + format, shown(bytes));
-  line(text, "context", shown(i.at("context_length")) + " tokens");
-  line(text, "key-value store", shown(i.at("kv_bytes_per_token")) + " bytes a token");
+    line(text, "bytes " + format, text_of_value(bytes));
+  line(text, "context", text_of_value(i.at("context_length")) + " tokens");
+  line(text, "key-value store", text_of_value(i.at("kv_bytes_per_token")) + " bytes a token");
   const Json& flops = i.at("flops_per_token");
   line(text, "operations",
-       fmt::format("{} a token, and {} for each earlier token", shown(flops.at("forward")),
-                   shown(flops.at("per_key"))));
+       fmt::format("{} a token, and {} for each earlier token", text_of_value(flops.at("forward")),
+                   text_of_value(flops.at("per_key"))));
   const Json& digest = i.at("digest");
   line(text, "weights digest",
-       fmt::format("{} (of the {})", shown(digest.at("weights")), shown(digest.at("weights_of"))));
-  line(text, "config digest", shown(digest.at("config")));
-  line(text, "tokenizer digest", shown(digest.at("tokenizer")));
-  for (const auto& [name, value] : i.at("conventions").items()) line(text, name, shown(value));
+       fmt::format("{} (of the {})", text_of_value(digest.at("weights")), text_of_value(digest.at("weights_of"))));
+  line(text, "config digest", text_of_value(digest.at("config")));
+  line(text, "tokenizer digest", text_of_value(digest.at("tokenizer")));
+  for (const auto& [name, value] : i.at("conventions").items()) line(text, name, text_of_value(value));
   for (const Json& warning : i.at("warnings")) line(text, "warning", warning.get<std::string>());
   if (!i.contains("tensor_list")) return text.substr(0, text.size() - 1);
   for (const Json& t : i.at("tensor_list")) {

@@ -19,7 +19,7 @@ enum class ItemFormat : std::uint8_t { jsonl, csv, tsv, json, text };
 // What the column `gold` holds: text; the option's place from 0 (index) or from 1 (index1); its letter; its name
 // in the list `labels` (label); a list of 0 and 1, one an option (flags); nothing, the first option is the right one
 // (first); a worked solution whose last \boxed{} is the answer (boxed); a list of answers that are all right, or a
-// list of such lists (texts); the fields instruction_id_list and kwargs (instructions: suites/ifeval.h).
+// list of such lists (texts); the fields instruction_id_list and kwargs (instructions: suites/ifeval/ifeval.h).
 enum class GoldKind : std::uint8_t { none, text, index, index1, letter, label, flags, first, boxed, texts, instructions };
 
 // `value` between `before` and `after`, which every row must have.

@@ -7,7 +7,7 @@
 
 #include "suites/definition.h"
 #include "suites/extract.h"
-#include "suites/ifeval.h"
+#include "suites/ifeval/ifeval.h"
 #include "suites/prepare.h"
 #include "suites/rows.h"
 

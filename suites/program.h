@@ -1,5 +1,5 @@
 // Answers that are programs: what has to be run to judge one, and what an outcome means. Nothing is run here: who can
-// (eval/sandbox.h) takes the test of an ItemScore and settles it.
+// (eval/runs/sandbox.h) takes the test of an ItemScore and settles it.
 #pragma once
 #include <cstdint>
 #include <string>

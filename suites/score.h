@@ -20,12 +20,12 @@ namespace assay {
 //   exact-folded   likewise, both in lower case (Python's str.lower)
 //   first-number   the first numbers in both are the same double, after $ and , are taken off and a text with / is
 //                  evaluated where it is arithmetic (ZeroEval, src/evaluation/gsm_eval.py and math_eval.py)
-//   instructions   the output follows the instructions that the gold lists as JSON (suites/ifeval.h); metrics strict_prompt, ...
-//   instruction-labels  likewise, but verdicts stored beside an output stand in the checkers' place (eval/replay.h)
+//   instructions   the output follows the instructions that the gold lists as JSON (suites/ifeval/ifeval.h); metrics strict_prompt, ...
+//   instruction-labels  likewise, but verdicts stored beside an output stand in the checkers' place (eval/replay/replay.h)
 //   integer        both are integers of the same value, leading zeros and + aside
 //   letter         the same letter, case and brackets aside; gold is that of the right option's place
 //   literal        the same text, quotes at its ends aside, or the same number (crux); an empty one equals ''
-//   math           the same mathematics: values, tuples, intervals, sets, equations (suites/math_equal.h)
+//   math           the same mathematics: values, tuples, intervals, sets, equations (suites/math/math_equal.h)
 //   quoted-text    the same text once quotes are taken off both ends and line breaks are written \n (ZeroEval,
 //                  src/evaluation/crux_eval.py); two empty ones are equal
 //   number         the same number: $ , % and blanks taken off, fractions and decimals compared exactly

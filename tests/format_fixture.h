@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/json.h"
-#include "eval/replay.h"
+#include "eval/replay/replay.h"
 #include "tests/catch.h"
 #include "tests/scratch.h"
 

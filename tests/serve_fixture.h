@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/json.h"
-#include "eval/serve.h"
+#include "eval/serve/serve.h"
 #include "tests/catch.h"
 
 namespace serve_test {

@@ -1,4 +1,4 @@
-#include "eval/bench.h"
+#include "eval/cost/bench.h"
 
 #include <memory>
 #include <nlohmann/json.hpp>

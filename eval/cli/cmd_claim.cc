@@ -6,10 +6,10 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "eval/claim_check.h"
-#include "eval/claim_conflicts.h"
+#include "eval/claims/claim_check.h"
+#include "eval/claims/claim_conflicts.h"
 #include "eval/cli/command.h"
-#include "eval/verify.h"
+#include "eval/verdicts/verify.h"
 
 namespace assay::cli {
 namespace {

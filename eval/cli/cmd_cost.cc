@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "eval/cli/command.h"
-#include "eval/cost.h"
+#include "eval/cost/cost.h"
 #include "suites/locate.h"
 
 namespace assay::cli {

@@ -6,7 +6,7 @@
 #include "eval/cli/command.h"
 #include "eval/cli/engine_options.h"
 #include "eval/demo.h"
-#include "eval/verify.h"
+#include "eval/verdicts/verify.h"
 
 namespace assay::cli {
 namespace {

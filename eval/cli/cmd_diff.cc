@@ -2,7 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "eval/cli/command.h"
-#include "eval/model_diff.h"
+#include "eval/compare/model_diff.h"
 
 namespace assay::cli {
 namespace {

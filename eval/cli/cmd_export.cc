@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "eval/cli/command.h"
-#include "eval/export_lm_eval.h"
+#include "eval/runs/export_lm_eval.h"
 #include "reports/export.h"
 
 namespace assay::cli {

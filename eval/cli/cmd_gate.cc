@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "eval/cli/command.h"
-#include "eval/compare_sides.h"
+#include "eval/compare/compare_sides.h"
 
 namespace assay::cli {
 namespace {

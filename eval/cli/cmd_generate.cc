@@ -6,10 +6,10 @@
 #include "base/progress.h"
 #include "eval/cli/command.h"
 #include "eval/cli/engine_options.h"
-#include "eval/eval_model.h"
-#include "eval/filter.h"
-#include "eval/generation.h"
-#include "eval/requests.h"
+#include "eval/runs/eval_model.h"
+#include "eval/runs/filter.h"
+#include "eval/runs/generation.h"
+#include "eval/runs/requests.h"
 #include "reference/model/sampler.h"
 
 namespace assay::cli {

@@ -5,8 +5,8 @@
 
 #include "eval/cli/command.h"
 #include "eval/cli/engine_options.h"
-#include "eval/explain.h"
-#include "eval/logits_run.h"
+#include "eval/compare/explain.h"
+#include "eval/runs/logits_run.h"
 #include "reference/model/conventions.h"
 #include "reference/model/mtp.h"
 

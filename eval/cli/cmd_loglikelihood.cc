@@ -5,9 +5,9 @@
 
 #include "eval/cli/command.h"
 #include "eval/cli/engine_options.h"
-#include "eval/eval_model.h"
-#include "eval/filter.h"
-#include "eval/loglikelihood.h"
+#include "eval/runs/eval_model.h"
+#include "eval/runs/filter.h"
+#include "eval/runs/loglikelihood.h"
 
 namespace assay::cli {
 namespace {

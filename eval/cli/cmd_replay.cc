@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "eval/cli/command.h"
-#include "eval/replay.h"
+#include "eval/replay/replay.h"
 
 namespace assay::cli {
 namespace {

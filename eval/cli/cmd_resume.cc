@@ -6,7 +6,7 @@
 
 #include "eval/cli/command.h"
 #include "eval/cli/engine_options.h"
-#include "eval/run.h"
+#include "eval/runs/run.h"
 
 namespace assay::cli {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "base/file.h"
 #include "eval/cli/command.h"
-#include "eval/score_lines.h"
+#include "eval/runs/score_lines.h"
 
 namespace assay::cli {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "eval/cli/command.h"
 #include "eval/cli/engine_options.h"
-#include "eval/serve.h"
+#include "eval/serve/serve.h"
 
 namespace assay::cli {
 namespace {

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "eval/cli/command.h"
-#include "eval/similarity_weights.h"
+#include "eval/compare/similarity_weights.h"
 #include "reports/database.h"
 
 namespace assay::cli {

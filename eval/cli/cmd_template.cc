@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "eval/cli/command.h"
-#include "eval/filter.h"
+#include "eval/runs/filter.h"
 #include "reference/text/chat_template.h"
 #include "reference/weights/locate.h"
 

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "eval/cli/command.h"
-#include "eval/filter.h"
+#include "eval/runs/filter.h"
 #include "reference/text/tokenizer.h"
 #include "reference/text/utf8.h"
 #include "reference/weights/locate.h"

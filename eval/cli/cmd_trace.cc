@@ -2,7 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "eval/cli/command.h"
-#include "eval/trace_diff.h"
+#include "eval/compare/trace_diff.h"
 
 namespace assay::cli {
 namespace {

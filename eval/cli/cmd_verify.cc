@@ -8,9 +8,9 @@
 #include "eval/cli/command.h"
 #include "eval/cli/engine_options.h"
 #include "eval/inspect.h"
-#include "eval/measure.h"
-#include "eval/verify.h"
-#include "eval/verify_plan.h"
+#include "eval/runs/measure.h"
+#include "eval/verdicts/verify.h"
+#include "eval/verdicts/verify_plan.h"
 #include "suites/locate.h"
 
 namespace assay::cli {

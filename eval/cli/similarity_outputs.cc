@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "eval/cli/command.h"
-#include "eval/replay.h"
-#include "eval/similarity_outputs.h"
+#include "eval/compare/similarity_outputs.h"
+#include "eval/replay/replay.h"
 
 namespace assay::cli {
 namespace {

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "eval/cli/command.h"
-#include "suites/task_import.h"
+#include "suites/tasks/task_import.h"
 
 namespace assay::cli {
 namespace {

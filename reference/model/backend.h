@@ -112,7 +112,7 @@ struct BackendStats {
       expert_tokens;  // (n_moe_layers, n_experts): tokens asked that went to each expert
 };
 
-// How a backend on another machine is reached (eval/http_model.h).
+// How a backend on another machine is reached (eval/http/http_model.h).
 struct RemoteOptions {
   int parallel = 128;         // requests in flight at most
   std::string tokenizer;      // a MODEL or file whose tokenizer and template the server's model has; "": found otherwise

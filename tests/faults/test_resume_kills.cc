@@ -14,16 +14,16 @@ using namespace assay;
 
 namespace {
 
-const std::string kModel = ASSAY_TREE "/suites/data/demo/model";
+const std::string kKilledModel = ASSAY_TREE "/suites/data/demo/model";
 constexpr int kKills = 7;  // of each kind of protocol
 
-struct Kind {
+struct KillKind {
   const char *suite, *protocol, *limit;
 };
-constexpr Kind kKinds[] = {{"world-mc", "text-0shot", "120"}, {"tales-bpb", "bos-micro", "60"}, {"steps-gen", "direct-0shot", "60"}};
+constexpr KillKind kKillKinds[] = {{"world-mc", "text-0shot", "120"}, {"tales-bpb", "bos-micro", "60"}, {"steps-gen", "direct-0shot", "60"}};
 
-std::vector<std::string> run_arguments(const Kind& kind, const std::string& db) {
-  return {"run", kModel, "--suite", kind.suite, "--protocol", kind.protocol, "--limit", kind.limit, "--db", db, "--wave-tokens", "64", "--threads", "1", "--json"};
+std::vector<std::string> run_arguments(const KillKind& kind, const std::string& db) {
+  return {"run", kKilledModel, "--suite", kind.suite, "--protocol", kind.protocol, "--limit", kind.limit, "--db", db, "--wave-tokens", "64", "--threads", "1", "--json"};
 }
 std::vector<std::string> resume_arguments(const std::string& db) { return {"resume", "1", "--db", db, "--wave-tokens", "64", "--threads", "1", "--json"}; }
 
@@ -77,7 +77,7 @@ struct Kills {
 };
 
 // One run, killed up to `most` times at moments drawn from the length of a whole one (loading, asking, writing, closing), then finished.
-Kills killed_run(const Kind& kind, const std::string& db, const std::string& folder, double seconds, int most, Stream& random) {
+Kills killed_run(const KillKind& kind, const std::string& db, const std::string& folder, double seconds, int most, Stream& random) {
   Kills kills;
   const auto next = [&] { return has_run(db) ? resume_arguments(db) : run_arguments(kind, db); };
   while (kills.all < most) {
@@ -99,7 +99,7 @@ Kills killed_run(const Kind& kind, const std::string& db, const std::string& fol
 // So many kills of each kind of protocol.
 void check_kills(int kills_of_kind, std::uint64_t seed) {
   int within = 0;
-  for (const Kind& kind : kKinds) {
+  for (const KillKind& kind : kKillKinds) {
     INFO(kind.suite);
     const Scratch scratch;
     const std::string whole = scratch / "whole.db";
@@ -109,7 +109,7 @@ void check_kills(int kills_of_kind, std::uint64_t seed) {
     const CommandResult expected = run_assay({"export", "--canonical", "--db", whole}, scratch.path());
     REQUIRE(expected.code == 0);
     CHECK(expected.out.size() > 10'000);
-    Stream random(seed, static_cast<std::uint64_t>(&kind - kKinds));
+    Stream random(seed, static_cast<std::uint64_t>(&kind - kKillKinds));
     int killed = 0;
     for (int round = 0; killed < kills_of_kind && round < kills_of_kind; ++round) {
       const std::string db = scratch / ("killed" + std::to_string(round) + ".db");
@@ -132,7 +132,7 @@ TEST_CASE("resume: runs killed at random moments end with the bytes of one that 
 TEST_CASE("resume: 201 kills", "[.long]") { check_kills(67, 8); }
 
 TEST_CASE("resume: SIGINT and SIGTERM give exit code 5 and a run that can be continued") {
-  const Kind kind = {"steps-gen", "cot-0shot", "100"};
+  const KillKind kind = {"steps-gen", "cot-0shot", "100"};
   const Scratch scratch;
   const auto begin = std::chrono::steady_clock::now();
   REQUIRE(run_assay(run_arguments(kind, scratch / "whole.db"), scratch.path()).code == 0);

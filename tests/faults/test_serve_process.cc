@@ -13,7 +13,7 @@ using namespace assay;
 
 namespace {
 
-const std::string kModel = ASSAY_TREE "/suites/data/demo/model";
+const std::string kServedModel = ASSAY_TREE "/suites/data/demo/model";
 const std::string kCompletions = "/v1/completions";
 
 class Server {
@@ -34,7 +34,7 @@ class Server {
 
  private:
   static std::vector<std::string> arguments(std::vector<std::string> options) {
-    options.insert(options.begin(), {"serve", kModel, "--port", "0", "--threads", "1"});
+    options.insert(options.begin(), {"serve", kServedModel, "--port", "0", "--threads", "1"});
     return options;
   }
   Scratch scratch_;
@@ -222,11 +222,11 @@ TEST_CASE("serve process: what cannot be had is refused") {
   Server server({"--api-key", "k"});
   CHECK(http(server.port(), "GET", "/v1/models").status == 401);
   CHECK(http(server.port(), "GET", "/v1/models", "", {{"Authorization", "Bearer k"}}).status == 200);
-  const CommandResult taken = run_assay({"serve", kModel, "--port", std::to_string(server.port())}, scratch.path());
+  const CommandResult taken = run_assay({"serve", kServedModel, "--port", std::to_string(server.port())}, scratch.path());
   CHECK(taken.code == 3);
   CHECK(taken.err.starts_with("assay: cannot listen there"));
   CHECK(taken.out.empty());
   CHECK(run_assay({"serve", scratch / "none"}, scratch.path()).code == 3);
-  CHECK(run_assay({"serve", kModel, "--port", "70000"}, scratch.path()).code == 2);
-  CHECK(run_assay({"serve", kModel, "--host", "192.0.2.1", "--port", "0"}, scratch.path()).code == 3);
+  CHECK(run_assay({"serve", kServedModel, "--port", "70000"}, scratch.path()).code == 2);
+  CHECK(run_assay({"serve", kServedModel, "--host", "192.0.2.1", "--port", "0"}, scratch.path()).code == 3);
 }

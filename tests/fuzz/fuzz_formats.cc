@@ -10,9 +10,9 @@
 #include <string>
 
 #include "base/check.h"
-#include "eval/stored.h"
-#include "suites/task_docs.h"
-#include "suites/task_yaml.h"
+#include "eval/replay/stored.h"
+#include "suites/tasks/task_docs.h"
+#include "suites/tasks/task_yaml.h"
 
 namespace {
 

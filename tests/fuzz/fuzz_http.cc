@@ -8,8 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/check.h"
-#include "eval/http_api.h"
-#include "eval/told_model.h"
+#include "eval/http/http_api.h"
+#include "eval/serve/told_model.h"
 
 namespace {
 

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "base/check.h"
-#include "suites/ifeval.h"
+#include "suites/ifeval/ifeval.h"
 
 // 0 for everything; a fault is an assertion or a sanitizer report.
 extern "C" int fuzz_ifeval(const std::uint8_t* data, std::size_t size) {

@@ -7,9 +7,9 @@
 #include <string_view>
 
 #include "base/check.h"
-#include "eval/claim_conflicts.h"
-#include "eval/claim_ledger.h"
-#include "eval/claim_source.h"
+#include "eval/claims/claim_conflicts.h"
+#include "eval/claims/claim_ledger.h"
+#include "eval/claims/claim_source.h"
 
 namespace {
 

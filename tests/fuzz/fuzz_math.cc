@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/check.h"
-#include "suites/math_equal.h"
+#include "suites/math/math_equal.h"
 #include "suites/program.h"
 
 // 0 for everything; a fault is an assertion or a sanitizer report. Two answers are separated by a line break.

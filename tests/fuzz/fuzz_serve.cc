@@ -1,5 +1,5 @@
 // Fuzz target of the request bodies of `assay serve`, in libFuzzer's form:
-//   clang++ -std=c++20 -DASSAY_LIBFUZZER -fsanitize=fuzzer,address,undefined -I. tests/fuzz/fuzz_serve.cc eval/serve_call.cc base/*.cc -lfmt -lcrypto -o fuzz
+//   clang++ -std=c++20 -DASSAY_LIBFUZZER -fsanitize=fuzzer,address,undefined -I. tests/fuzz/fuzz_serve.cc eval/serve/serve_call.cc base/*.cc -lfmt -lcrypto -o fuzz
 // The replay test runs it over the corpus and over mutations of it. The first byte says which endpoint: 'c' chats, all others completions.
 #include <cstddef>
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 #include "base/check.h"
 #include "base/json.h"
-#include "eval/serve_call.h"
+#include "eval/serve/serve_call.h"
 
 namespace {
 

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "base/check.h"
-#include "eval/stored.h"
+#include "eval/replay/stored.h"
 #include "suites/input.h"
 
 namespace {
@@ -39,7 +39,7 @@ std::string parts(std::string_view text, std::size_t chunk) {
   return out;
 }
 
-// What a format gives is used as it is: ids and figures must hold what eval/stored.h says of them.
+// What a format gives is used as it is: ids and figures must hold what eval/replay/stored.h says of them.
 void read_all(std::string_view text) {
   const StoredSink sink([](StoredOutput out) -> Status {
     for (const auto& [name, value] : out.values) ASSAY_CHECK(!name.empty() && value == value);

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "base/rng.h"
-#include "suites/ifeval.h"
+#include "suites/ifeval/ifeval.h"
 #include "tests/catch.h"
 #include "tests/fuzz/replay.h"
 

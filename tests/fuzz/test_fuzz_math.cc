@@ -28,7 +28,7 @@ std::vector<std::string> pairs() {
   return out;
 }
 
-std::string mutate(std::string input, const std::string& other, Stream& random) {
+std::string mutate_expression(std::string input, const std::string& other, Stream& random) {
   static const std::string kPieces[] = {"\\frac", "\\sqrt", "\\left", "\\right)", "{", "}", "(", ")", "[", "]", "|", "^", "_", "\\text{", "\\pm", "\\cup", "\\infty", "\\begin{pmatrix}", "\\\\", "&",
                                         "\\end{pmatrix}", ",", "1,000", "e", "i", "\\pi", "!", "%", "\\circ", "=", "<", "\\leq", "\\{", "\\}", "99999999999", "0", "/", "-", "\n", "```", "def ", "\xff"};
   for (std::uint64_t i = 1 + random.below(4); i > 0; --i) {
@@ -63,7 +63,7 @@ TEST_CASE("fuzz math: 2,000 mutations of the corpus") {
   for (std::uint64_t i = 0; i < 2'000; ++i) {
     Stream random(7, i);
     const std::string& first = all[random.below(all.size())];
-    done += fuzz::run(fuzz_math, mutate(first, all[random.below(all.size())], random)) == 0 ? 1 : 0;
+    done += fuzz::run(fuzz_math, mutate_expression(first, all[random.below(all.size())], random)) == 0 ? 1 : 0;
   }
   CHECK(done == 2'000);
 }

@@ -13,7 +13,7 @@ namespace {
 using namespace assay;
 
 // One to four small changes: bytes, digits, cuts, repeats, and the length of the header kept right half of the time.
-std::string mutate(std::string input, Stream& random) {
+std::string mutate_file(std::string input, Stream& random) {
   static const std::string kPieces[] = {"{",
                                         "}",
                                         "[",
@@ -74,7 +74,7 @@ TEST_CASE("fuzz safetensors: 50,000 mutations of the corpus") {
   int done = 0;
   for (std::uint64_t i = 0; i < 50'000; ++i) {
     Stream random(1, i);
-    done += fuzz::run(LLVMFuzzerTestOneInput, mutate(seeds[random.below(seeds.size())], random)) == 0;
+    done += fuzz::run(LLVMFuzzerTestOneInput, mutate_file(seeds[random.below(seeds.size())], random)) == 0;
   }
   CHECK(done == 50'000);
 }

@@ -25,7 +25,7 @@ std::vector<std::string> corpus() {
 }
 
 // One to four small changes: bytes, words of the language, cuts, repeats, a part of another template.
-std::string mutate(std::string input, const std::string& other, Stream& random) {
+std::string mutate_template(std::string input, const std::string& other, Stream& random) {
   static const std::string kPieces[] = {"{%", "%}", "{{", "}}", "{#", "#}", "-", "|", ".", "(", ")", "[", "]", "'", "\"", ",", "*", "**", "//", "~", " in ", " is ", " not ", " if ", " else ", "loop", "caller", "namespace()", "range(9)",
                                         "9223372036854775807", "-1", "1e308", "{% endfor %}", "{% endif %}", "{% raw %}", "|list", "|join", "|sort", "|tojson", "::", "\\u00e9", "\xff", "\n", "_", "__class__", ".format(", " % ", "{:>9}"};
   for (std::uint64_t i = 1 + random.below(4); i > 0; --i) {
@@ -61,7 +61,7 @@ TEST_CASE("fuzz template: 20,000 mutations of the corpus") {
   for (std::uint64_t i = 0; i < 20'000; ++i) {
     Stream random(3, i);
     const std::string& first = templates[random.below(templates.size())];
-    done += fuzz::run(fuzz_template, mutate(first, templates[random.below(templates.size())], random)) == 0;
+    done += fuzz::run(fuzz_template, mutate_template(first, templates[random.below(templates.size())], random)) == 0;
   }
   CHECK(done == 20'000);
 }

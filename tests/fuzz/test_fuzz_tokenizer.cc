@@ -12,7 +12,7 @@ namespace {
 
 using namespace assay;
 
-std::string mutate(std::string input, Stream& random) {
+std::string mutate_tokenizer(std::string input, Stream& random) {
   static const std::string kPieces[] = {"{",
                                         "}",
                                         "[",
@@ -71,7 +71,7 @@ TEST_CASE("fuzz tokenizer: 6,000 mutations of the corpus") {
   int done = 0;
   for (std::uint64_t i = 0; i < 6'000; ++i) {
     Stream random(4, i);
-    done += fuzz::run(fuzz_tokenizer, mutate(seeds[random.below(seeds.size())], random)) == 0;
+    done += fuzz::run(fuzz_tokenizer, mutate_tokenizer(seeds[random.below(seeds.size())], random)) == 0;
   }
   CHECK(done == 6'000);
 }

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "base/parallel.h"
-#include "eval/judge_programs.h"
+#include "eval/runs/judge_programs.h"
 #include "suites/score.h"
 #include "suites/suite.h"
 #include "tests/catch.h"

@@ -1,7 +1,7 @@
 // `assay logits --explain`: whose reading of the formulas gives these logits?
 #include <nlohmann/json.hpp>
 
-#include "eval/explain.h"
+#include "eval/compare/explain.h"
 #include "reference/model/conventions.h"
 #include "tests/command.h"
 #include "tests/golden/explain_models.h"

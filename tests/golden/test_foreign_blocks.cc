@@ -88,7 +88,7 @@ ModelFiles open_block(const Scratch& folder, const Block& b) {
   return std::move(*files);
 }
 
-struct Worst {
+struct BlockWorst {
   double f64 = 0, f32 = 0;
 };
 
@@ -97,7 +97,7 @@ void raise(double& worst, double difference) {
 }
 
 // What the layer added to the state, on both paths, against `want`.
-void compare(const Block& block, const Values& input, const Values& want, Worst& worst) {
+void compare(const Block& block, const Values& input, const Values& want, BlockWorst& worst) {
   const Scratch folder;
   const std::vector<std::int32_t> ids = {0};
   {
@@ -200,7 +200,7 @@ TEST_CASE("foreign blocks: mixtures published alone are reproduced on both paths
       block.tensors[name] = {view.shape, numbers(*file, view)};
     }
     surround(block, input);
-    Worst worst;
+    BlockWorst worst;
     compare(block, input, want, worst);
     INFO(c.file << ": f64 " << worst.f64 << ", f32 " << worst.f32);
     CHECK(worst.f64 <= 2e-5);
@@ -215,7 +215,7 @@ TEST_CASE("foreign blocks: DeepSeek-V3's routing with groups, biases and a scale
   REQUIRE(file.ok());
   const Values states = numbers(*file, *file->find("hidden")), want = meta.at("block_out").get<Values>();
   const auto d = meta.at("hidden_size").get<std::size_t>();
-  Worst worst;
+  BlockWorst worst;
   for (std::size_t t = 0; t < states.size() / d; ++t) {
     Block block = v3_block(meta, *file);
     const auto row = [&](const Values& all) {

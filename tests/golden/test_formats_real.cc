@@ -5,8 +5,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "eval/stored.h"
-#include "suites/task_import.h"
+#include "eval/replay/stored.h"
+#include "suites/tasks/task_import.h"
 #include "tests/format_fixture.h"
 
 namespace {

@@ -35,14 +35,14 @@ std::string splitmix_bytes(std::uint64_t seed, std::size_t count) {
   return out;
 }
 
-struct Golden {
+struct BlockGolden {
   Format format;
   std::string blocks;
   std::vector<float> values;
 };
 
-Golden widen(const Json& golden) {
-  Golden out{format_called(golden.at("type").get<std::string>()), {}, {}};
+BlockGolden widen(const Json& golden) {
+  BlockGolden out{format_called(golden.at("type").get<std::string>()), {}, {}};
   const BlockShape shape = block_shape(out.format);
   const auto n = golden.at("blocks").get<std::size_t>();
   out.blocks =
@@ -52,7 +52,7 @@ Golden widen(const Json& golden) {
   return out;
 }
 
-Json goldens() {
+Json block_goldens() {
   const auto json = read_json_file(ASSAY_TREE "/tests/golden/data/gguf_blocks.json");
   REQUIRE(json.ok());
   REQUIRE(json->size() == 11);
@@ -60,8 +60,8 @@ Json goldens() {
 }
 
 TEST_CASE("gguf blocks: random blocks of every type become the very numbers of the gguf package") {
-  for (const Json& golden : goldens()) {
-    Golden got = widen(golden);
+  for (const Json& golden : block_goldens()) {
+    BlockGolden got = widen(golden);
     INFO(name_of(got.format));
     REQUIRE(got.values.size() == golden.at("elements").get<std::size_t>());
     for (std::size_t i = 0; i < golden.at("first").size(); ++i) {
@@ -81,8 +81,8 @@ TEST_CASE("gguf blocks: random blocks of every type become the very numbers of t
 }
 
 TEST_CASE("gguf blocks: any part of a run gives what the whole gives") {
-  for (const Json& golden : goldens()) {
-    const Golden whole = widen(golden);
+  for (const Json& golden : block_goldens()) {
+    const BlockGolden whole = widen(golden);
     INFO(name_of(whole.format));
     const auto* blocks = reinterpret_cast<const std::byte*>(whole.blocks.data());
     const int block = block_shape(whole.format).elements;
@@ -98,8 +98,8 @@ TEST_CASE("gguf blocks: any part of a run gives what the whole gives") {
 
 // Values of a block are whole steps apart, and steps of a group are all the same.
 TEST_CASE("gguf blocks: neighbouring values are one step apart") {
-  for (const Json& golden : goldens()) {
-    const Golden got = widen(golden);
+  for (const Json& golden : block_goldens()) {
+    const BlockGolden got = widen(golden);
     INFO(name_of(got.format));
     std::vector<float> steps(got.values.size());
     gguf_block_steps(got.format, reinterpret_cast<const std::byte*>(got.blocks.data()), 0, steps);

@@ -13,20 +13,20 @@ using namespace assay;
 
 namespace {
 
-const std::string kData = ASSAY_TREE "/tests/golden/data/gguf/";
+const std::string kModelData = ASSAY_TREE "/tests/golden/data/gguf/";
 
 const char* const kModels[] = {
     "llama",       "llama-q8_0", "mixtral",          "mixtral-mxfp4", "qwen2",
     "qwen3",       "qwen2moe",   "qwen3moe",         "olmoe",         "deepseek-v2",
     "deepseek-v3", "granitemoe", "granitemoeshared", "gpt-oss"};
 
-ModelFiles opened(const std::string& path) {
+ModelFiles opened_model(const std::string& path) {
   auto files = open_model(path);
   if (!files.ok()) FAIL(files.error().text());
   return std::move(*files);
 }
 
-std::vector<std::vector<std::int32_t>> prompts() {
+std::vector<std::vector<std::int32_t>> gguf_prompts() {
   std::vector<std::vector<std::int32_t>> out(3);
   for (std::int32_t i = 0; i < 60; ++i)
     out[static_cast<std::size_t>(i % 3)].push_back((i * i + 5 * i + 1) % 24);
@@ -36,7 +36,7 @@ std::vector<std::vector<std::int32_t>> prompts() {
 std::vector<std::vector<float>> logits(const std::string& path) {
   auto engine = Engine::load(path, {});
   if (!engine.ok()) FAIL(engine.error().text());
-  auto out = (*engine)->logits(prompts());
+  auto out = (*engine)->logits(gguf_prompts());
   REQUIRE(out.ok());
   return std::move(*out);
 }
@@ -44,7 +44,7 @@ std::vector<std::vector<float>> logits(const std::string& path) {
 TEST_CASE("gguf models: tensors and configuration are those of the checkpoint") {
   for (const char* name : kModels) {
     INFO(name);
-    const ModelFiles hf = opened(kData + name), gguf = opened(kData + name + std::string("/model.gguf"));
+    const ModelFiles hf = opened_model(kModelData + name), gguf = opened_model(kModelData + name + std::string("/model.gguf"));
     CHECK(gguf.config.model_type == hf.config.model_type);
     CHECK(gguf.config.rms_norm_eps == hf.config.rms_norm_eps);
     CHECK(gguf.config.tie_word_embeddings == hf.config.tie_word_embeddings);
@@ -71,7 +71,7 @@ TEST_CASE("gguf models: tensors and configuration are those of the checkpoint") 
 
 TEST_CASE("gguf models: rows can be read from any place, one by one too") {
   for (const char* name : {"llama-q8_0", "deepseek-v3"}) {
-    const ModelFiles gguf = opened(kData + name + std::string("/model.gguf"));
+    const ModelFiles gguf = opened_model(kModelData + name + std::string("/model.gguf"));
     for (const TensorView& view : gguf.checkpoint.tensors()) {
       INFO(view.name);
       const auto whole = load_f32(gguf.checkpoint, view.name, view.shape);
@@ -89,7 +89,7 @@ TEST_CASE("gguf models: rows can be read from any place, one by one too") {
 TEST_CASE("gguf models: logits are those of the checkpoint") {
   for (const char* name : kModels) {
     INFO(name);
-    const auto hf = logits(kData + name), gguf = logits(kData + name + std::string("/model.gguf"));
+    const auto hf = logits(kModelData + name), gguf = logits(kModelData + name + std::string("/model.gguf"));
     double worst = 0, largest = 0;
     bool same = true;
     for (std::size_t p = 0; p < hf.size(); ++p) {
@@ -113,11 +113,11 @@ TEST_CASE("gguf models: logits are those of the checkpoint") {
 TEST_CASE("gguf models: the oracle path reads them too") {
   for (const char* name : {"llama", "deepseek-v3", "mixtral-mxfp4"}) {
     INFO(name);
-    const ModelFiles hf = opened(kData + name), gguf = opened(kData + name + std::string("/model.gguf"));
+    const ModelFiles hf = opened_model(kModelData + name), gguf = opened_model(kModelData + name + std::string("/model.gguf"));
     const auto a = Oracle::load(hf.checkpoint, hf.config), b = Oracle::load(gguf.checkpoint, gguf.config);
     REQUIRE(a.ok());
     REQUIRE(b.ok());
-    const std::vector<double> x = a->logits(prompts()[0]), y = b->logits(prompts()[0]);
+    const std::vector<double> x = a->logits(gguf_prompts()[0]), y = b->logits(gguf_prompts()[0]);
     REQUIRE(x.size() == y.size());
     double worst = 0;
     for (std::size_t i = 0; i < x.size(); ++i) worst = std::max(worst, std::abs(x[i] - y[i]));

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
-#include "eval/replay.h"
+#include "eval/replay/replay.h"
 #include "tests/catch.h"
 
 namespace {
@@ -13,14 +13,14 @@ namespace {
 using namespace assay;
 namespace fs = std::filesystem;
 
-const std::string kFolder = ASSAY_SHARED "/data/ifeval";
+const std::string kIfevalFolder = ASSAY_SHARED "/data/ifeval";
 
 std::vector<ReplayResult> replay_all() {
   ReplayOptions options;
   options.format = "m-ifeval";
   options.suite = "ifeval";
   options.threads = 2;
-  auto results = replay(list_outputs({kFolder + "/en", kFolder + "/es", kFolder + "/fr"}).value(), options, nullptr);
+  auto results = replay(list_outputs({kIfevalFolder + "/en", kIfevalFolder + "/es", kIfevalFolder + "/fr"}).value(), options, nullptr);
   INFO((results.ok() ? std::string() : results.error().text()));
   REQUIRE(results.ok());
   return std::move(results).value();
@@ -54,8 +54,8 @@ void add(LabelAgreement& sum, const LabelAgreement& part) {
 }
 
 TEST_CASE("ifeval files: 67 of 68 printed cells follow from the stored labels, and 99.4 % of the labels from our checkers") {
-  if (!fs::exists(kFolder)) {
-    std::printf("skipped: %s is not there\n", kFolder.c_str());
+  if (!fs::exists(kIfevalFolder)) {
+    std::printf("skipped: %s is not there\n", kIfevalFolder.c_str());
     return;
   }
   const auto results = replay_all();

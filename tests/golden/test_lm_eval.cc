@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
-#include "eval/loglikelihood.h"
+#include "eval/runs/loglikelihood.h"
 #include "reference/model/engine.h"
 #include "tests/catch.h"
 

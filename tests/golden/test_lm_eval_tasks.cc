@@ -6,8 +6,8 @@
 
 #include "base/json.h"
 #include "base/progress.h"
-#include "eval/ask.h"
-#include "eval/requests.h"
+#include "eval/runs/ask.h"
+#include "eval/runs/requests.h"
 #include "reference/model/model_files.h"
 #include "reference/model/oracle.h"
 #include "tests/catch.h"

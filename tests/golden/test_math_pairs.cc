@@ -9,7 +9,7 @@
 #include "base/rng.h"
 #include "suites/extract.h"
 #include "suites/input.h"
-#include "suites/math_equal.h"
+#include "suites/math/math_equal.h"
 #include "tests/catch.h"
 
 namespace {

@@ -16,14 +16,14 @@ namespace {
 const std::string kBundled = ASSAY_TREE "/suites/data/demo/model";
 const std::string kSmall = ASSAY_SHARED "/models/hf-oracles/deepseek_v3-negative-bias";
 
-struct Golden {
+struct MtpGolden {
   std::string model, reading;  // "bundled", "raw"
   std::int64_t module = 0;     // from 1
   std::size_t prompt = 0;
   std::string name;
 };
 
-Checkpoint goldens() {
+Checkpoint mtp_goldens() {
   auto file = Checkpoint::open(ASSAY_TREE "/tests/golden/data/mtp_logits.safetensors");
   REQUIRE(file.ok());
   return std::move(*file);
@@ -48,8 +48,8 @@ std::vector<std::vector<std::int32_t>> prompts_of(const Checkpoint& file, const 
 }
 
 // "bundled.1.raw.0" and so on.
-std::vector<Golden> list_of(const Checkpoint& file, const std::string& model) {
-  std::vector<Golden> out;
+std::vector<MtpGolden> list_of(const Checkpoint& file, const std::string& model) {
+  std::vector<MtpGolden> out;
   for (const TensorView& view : file.tensors()) {
     const std::string rest = view.name.substr(view.name.find('.') + 1);
     if (!view.name.starts_with(model + ".") || rest.starts_with("ids.")) continue;
@@ -95,7 +95,7 @@ ModelFiles open_chained(const std::string& folder) {
   return std::move(*files);
 }
 
-struct Worst {
+struct MtpWorst {
   double relative = 0;
   int wrong_argmax = 0;
 };
@@ -103,7 +103,7 @@ struct Worst {
 // Every `vocab / columns`-th logit of `got` (rows, vocab) against the stored ones.
 template <class T>
 void compare(const std::vector<T>& got, const std::vector<double>& want, std::size_t vocab,
-             std::size_t columns, Worst& worst) {
+             std::size_t columns, MtpWorst& worst) {
   REQUIRE(got.size() / vocab == want.size() / columns);
   const std::size_t step = vocab / columns;
   double largest = 0;
@@ -117,7 +117,7 @@ void compare(const std::vector<T>& got, const std::vector<double>& want, std::si
   }
 }
 
-std::size_t columns_of(const Checkpoint& file, const Golden& golden) {
+std::size_t columns_of(const Checkpoint& file, const MtpGolden& golden) {
   return static_cast<std::size_t>(file.find(golden.name)->shape[1]);
 }
 
@@ -131,7 +131,7 @@ bool skipped(const std::string& model) {
 
 TEST_CASE(
     "mtp: the f64 oracle gives what numpy computes, within 1e-9, under every reading and down the chain") {
-  const Checkpoint file = goldens();
+  const Checkpoint file = mtp_goldens();
   for (const std::string model : {"bundled", "small"}) {
     if (skipped(model)) continue;
     const ModelFiles files = open_chained(model == "bundled" ? kBundled : kSmall);
@@ -142,10 +142,10 @@ TEST_CASE(
     const auto prompts = prompts_of(file, model);
     REQUIRE(prompts.size() == 3);
     std::size_t second = 0;
-    for (const Golden& golden : list_of(file, model)) {
+    for (const MtpGolden& golden : list_of(file, model)) {
       const auto got = modules->logits(*main, prompts[golden.prompt], choices_of(golden.reading));
       REQUIRE(got.size() == 2);
-      Worst worst;
+      MtpWorst worst;
       compare(got[static_cast<std::size_t>(golden.module - 1)], values<double>(file, golden.name),
               static_cast<std::size_t>(files.config.vocab_size), columns_of(file, golden), worst);
       INFO(golden.name << ": " << worst.relative);
@@ -157,7 +157,7 @@ TEST_CASE(
 }
 
 TEST_CASE("mtp: the f32 engine is within 1e-5 of the largest logit and never closer than f32 can be") {
-  const Checkpoint file = goldens();
+  const Checkpoint file = mtp_goldens();
   for (const std::string model : {"bundled", "small"}) {
     if (skipped(model)) continue;
     const auto engine =
@@ -166,10 +166,10 @@ TEST_CASE("mtp: the f32 engine is within 1e-5 of the largest logit and never clo
     const auto prompts = prompts_of(file, model);
     std::vector<std::vector<float>> states;
     REQUIRE((*engine)->logits(prompts, {}, nullptr, &states).ok());
-    for (const Golden& golden : list_of(file, model)) {
+    for (const MtpGolden& golden : list_of(file, model)) {
       const auto got = (*engine)->mtp_logits(prompts, states, choices_of(golden.reading));
       if (!got.ok()) FAIL(got.error().text());
-      Worst worst;
+      MtpWorst worst;
       compare((*got)[static_cast<std::size_t>(golden.module - 1)][golden.prompt],
               values<double>(file, golden.name), static_cast<std::size_t>((*engine)->config().vocab_size),
               columns_of(file, golden), worst);
@@ -181,7 +181,7 @@ TEST_CASE("mtp: the f32 engine is within 1e-5 of the largest logit and never clo
 }
 
 TEST_CASE("mtp: every reading moves the logits, so that none stands for another") {
-  const Checkpoint file = goldens();
+  const Checkpoint file = mtp_goldens();
   const auto reference = values<double>(file, "bundled.1.default.0");
   for (const std::string reading : {"hidden-first", "raw", "masked"}) {
     const auto other = values<double>(file, "bundled.1." + reading + ".0");
@@ -195,7 +195,7 @@ TEST_CASE("mtp: every reading moves the logits, so that none stands for another"
 }
 
 TEST_CASE("mtp: the module of the trained model predicts the token after the next one better than chance") {
-  const Checkpoint file = goldens();
+  const Checkpoint file = mtp_goldens();
   const auto engine = Engine::load(kBundled, EngineOptions{.threads = 2});
   REQUIRE(engine.ok());
   const auto prompts = prompts_of(file, "bundled");
@@ -214,7 +214,7 @@ TEST_CASE("mtp: the module of the trained model predicts the token after the nex
 }
 
 TEST_CASE("mtp: bits do not depend on threads, waves, chunks or what else is asked") {
-  const Checkpoint file = goldens();
+  const Checkpoint file = mtp_goldens();
   const auto prompts = prompts_of(file, "bundled");
   std::vector<std::vector<float>> first;
   for (const EngineOptions& options :
@@ -284,7 +284,7 @@ TEST_CASE("mtp: what the modules add is counted without the copies of embedding 
 }
 
 TEST_CASE("mtp: the FP8 fork's module runs too, both paths agree, and it is not the original's") {
-  const Checkpoint file = goldens();
+  const Checkpoint file = mtp_goldens();
   const auto prompts = prompts_of(file, "bundled");
   const ModelFiles files = [] {
     auto opened = open_model(ASSAY_TREE "/suites/data/demo/model-fp8");
@@ -302,7 +302,7 @@ TEST_CASE("mtp: the FP8 fork's module runs too, both paths agree, and it is not 
   const auto got = (*engine)->mtp_logits(prompts, states, {});
   REQUIRE(got.ok());
   const auto want = modules->logits(*main, prompts[0], {});
-  Worst worst, moved;
+  MtpWorst worst, moved;
   compare((*got)[0][0], want[0], 1024, 1024, worst);
   compare((*got)[0][0], values<double>(file, "bundled.1.default.0"), 1024, 32, moved);
   INFO(worst.relative << ", from the original " << moved.relative);

@@ -10,7 +10,7 @@ namespace {
 
 using namespace assay;
 
-const std::string kModel = ASSAY_TREE "/suites/data/demo/model";
+const std::string kMtpModel = ASSAY_TREE "/suites/data/demo/model";
 
 template <class T>
 std::vector<T> values(const Checkpoint& file, const std::string& name, std::int64_t rows) {
@@ -23,7 +23,7 @@ std::vector<T> values(const Checkpoint& file, const std::string& name, std::int6
 }
 
 Checkpoint run_logits(const Scratch& scratch, const std::string& out, std::vector<std::string> more) {
-  std::vector<std::string> arguments = {"logits", kModel,       "--ids", scratch / "ids.json",
+  std::vector<std::string> arguments = {"logits", kMtpModel,       "--ids", scratch / "ids.json",
                                         "--out",  scratch / out};
   arguments.insert(arguments.end(), more.begin(), more.end());
   const CommandResult result = run_assay(arguments, scratch.path());
@@ -73,8 +73,8 @@ TEST_CASE("logits --mtp: a model without modules and unknown conventions are ref
     arguments.insert(arguments.end(), more.begin(), more.end());
     return run_assay(arguments, scratch.path());
   };
-  CHECK(run(kModel, {"--mtp", "--convention", "mtp-hidden=warm"}).code == 2);
-  CHECK(run(kModel, {"--convention", "mtp-hidden=raw"}).code ==
+  CHECK(run(kMtpModel, {"--mtp", "--convention", "mtp-hidden=warm"}).code == 2);
+  CHECK(run(kMtpModel, {"--convention", "mtp-hidden=raw"}).code ==
         2);  // nothing that it could change is asked for
   const std::string llama = ASSAY_SHARED "/models/hf-oracles/llama-bias";
   if (!std::filesystem::exists(llama)) {

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <map>
 
-#include "eval/replay.h"
+#include "eval/replay/replay.h"
 #include "tests/catch.h"
 
 namespace {
@@ -12,7 +12,7 @@ namespace {
 using namespace assay;
 namespace fs = std::filesystem;
 
-const std::string kData = ASSAY_SHARED "/data";
+const std::string kFormatData = ASSAY_SHARED "/data";
 
 bool absent(const std::string& path) {
   if (fs::exists(path)) return false;
@@ -32,13 +32,13 @@ std::vector<ReplayResult> run(const std::string& path, const std::string& format
   return std::move(results).value();
 }
 
-struct Tally {
+struct FormatTally {
   int agree = 0;
   std::vector<std::string> differ;
 };
 
-Tally tally(const std::vector<ReplayResult>& results) {
-  Tally out;
+FormatTally tally(const std::vector<ReplayResult>& results) {
+  FormatTally out;
   for (const auto& r : results) {
     for (const auto& f : r.published) {
       if (f.agrees)
@@ -69,7 +69,7 @@ std::string accuracy(const ReplayResult& r) { return percent(find_metric(r, "acc
 void check_mmlu_row(const MmluRow& row) {
   INFO(row.model);
   std::map<std::string, ReplayResult> by;
-  for (auto& r : run(kData + "/mmlu_pro/model_outputs_" + row.model + "_5shots.zip", "mmlu-pro", "mmlu-pro", "all")) by[r.protocol] = std::move(r);
+  for (auto& r : run(kFormatData + "/mmlu_pro/model_outputs_" + row.model + "_5shots.zip", "mmlu-pro", "mmlu-pro", "all")) by[r.protocol] = std::move(r);
   CHECK(accuracy(by["first-match"]) == row.first);
   CHECK(accuracy(by["last-match"]) == row.last);
   CHECK(accuracy(by["fallback"]) == row.fallback);
@@ -93,11 +93,11 @@ void check_mmlu_row(const MmluRow& row) {
 }  // namespace
 
 TEST_CASE("formats real: BBH, 54 files of Codex outputs") {
-  const std::string path = kData + "/bbh/code-davinci-002";
+  const std::string path = kFormatData + "/bbh/code-davinci-002";
   if (absent(path)) return;
   const auto results = run(path, "bbh", "bbh");
   CHECK(results.size() == 54);
-  const Tally figures = tally(results);
+  const FormatTally figures = tally(results);
   CHECK(figures.agree == 54);
   CHECK(figures.differ.empty());
   std::int64_t seen = 0;
@@ -106,12 +106,12 @@ TEST_CASE("formats real: BBH, 54 files of Codex outputs") {
 }
 
 TEST_CASE("formats real: MisguidedAttention, summaries give all 59 figures, five evaluations do not") {
-  const std::string path = kData + "/misguided_attention";
+  const std::string path = kFormatData + "/misguided_attention";
   if (absent(path)) return;
-  const Tally summaries = tally(run(path + "/summary", "misguided-attention", "misguided-attention"));
+  const FormatTally summaries = tally(run(path + "/summary", "misguided-attention", "misguided-attention"));
   CHECK(summaries.agree == 59);
   CHECK(summaries.differ.empty());
-  const Tally scores = tally(run(path + "/scores", "misguided-attention", "misguided-attention"));
+  const FormatTally scores = tally(run(path + "/scores", "misguided-attention", "misguided-attention"));
   CHECK(scores.agree == 53);
   CHECK(scores.differ == std::vector<std::string>{"claude-3.7-sonnet accuracy 0.462 0.449", "claude-4-sonnet-0522-thinking accuracy 0.686 0.692",
                                                   "claude-opus-4 accuracy 0.641 0.638", "deepseek-r1-0528 accuracy 0.671 0.657",
@@ -119,17 +119,17 @@ TEST_CASE("formats real: MisguidedAttention, summaries give all 59 figures, five
 }
 
 TEST_CASE("formats real: WildBench, every figure of the judged files") {
-  const std::string path = kData + "/wildbench";
+  const std::string path = kFormatData + "/wildbench";
   if (absent(path)) return;
   const auto results = run(path, "wildbench", "wildbench");
   CHECK(results.size() == 10);
-  const Tally figures = tally(results);
+  const FormatTally figures = tally(results);
   CHECK(figures.agree == 16);  // four models: score, adjusted score, mean length, total
   CHECK(figures.differ.empty());
 }
 
 TEST_CASE("formats real: CRUXEval, pass@1 and pass@5 of the scored files") {
-  const std::string path = kData + "/cruxeval";
+  const std::string path = kFormatData + "/cruxeval";
   if (absent(path)) return;
   for (const auto& [name, one, five] : {std::tuple{"input", "35.95", "44.99"}, {"output", "34.21", "40.29"}}) {
     const auto r = run(path + "/sample_scored_codellama-7b_temp0.2_" + name + ".json.gz", "cruxeval", "cruxeval")[0];
@@ -143,24 +143,24 @@ TEST_CASE("formats real: CRUXEval, pass@1 and pass@5 of the scored files") {
 }
 
 TEST_CASE("formats real: EvalPerf, the files' own summaries and the combined table") {
-  const std::string path = kData + "/evalplus_evalperf";
+  const std::string path = kFormatData + "/evalplus_evalperf";
   if (absent(path)) return;
   const auto results = run(path, "evalplus", "evalperf");
   CHECK(results.size() == 6);
-  const Tally figures = tally(results);
+  const FormatTally figures = tally(results);
   CHECK(figures.agree == 36);
   CHECK(figures.differ.empty());
   for (const auto& r : results) CHECK(r.audit.seen == 118);
 }
 
 TEST_CASE("formats real: MMLU-Pro, the extractor table of the field study to the digit") {
-  if (absent(kData + "/mmlu_pro")) return;
+  if (absent(kFormatData + "/mmlu_pro")) return;
   check_mmlu_row({"DeepSeek-Coder-V2", "53.73", "53.73", "63.97", "55.24", "55.05", "55.51", 15.06, 10351, 43});
   check_mmlu_row({"Meta-Llama-3-70B", "52.01", "27.53", "52.38", "52.70", nullptr, nullptr, 6.77, 12032, 0});
 }
 
 TEST_CASE("formats real: MMLU-Pro, the other models of the extractor table", "[.long]") {
-  if (absent(kData + "/mmlu_pro")) return;
+  if (absent(kFormatData + "/mmlu_pro")) return;
   check_mmlu_row({"Mixtral-8x7B-v0.1", "39.88", "39.89", "40.35", "40.90", "40.72", "41.12", 10.05, 12032, 0});
   check_mmlu_row({"Mixtral-8x7B-Instruct-v0.1", "41.89", "41.93", "42.50", "43.07", nullptr, nullptr, 11.85, 12032, 0});
   check_mmlu_row({"Qwen1.5-7B-Chat", "26.44", "26.38", "30.35", "28.80", nullptr, nullptr, 23.35, 12032, 0});

@@ -4,8 +4,8 @@
 #include <map>
 
 #include "base/sha256.h"
-#include "eval/replay.h"
-#include "eval/replay_score.h"
+#include "eval/replay/replay.h"
+#include "eval/replay/replay_score.h"
 #include "tests/catch.h"
 
 namespace {

@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/sha256.h"
-#include "eval/replay.h"
+#include "eval/replay/replay.h"
 #include "suites/locate.h"
 #include "suites/render.h"
 #include "tests/catch.h"
@@ -17,15 +17,15 @@ namespace {
 using namespace assay;
 namespace fs = std::filesystem;
 
-const std::string kData = ASSAY_SHARED "/data";
+const std::string kRealData = ASSAY_SHARED "/data";
 
-bool absent(const std::string& path) {
+bool absent_data(const std::string& path) {
   if (fs::exists(path)) return false;
   std::printf("skipped: %s is not there\n", path.c_str());
   return true;
 }
 
-std::vector<ReplayResult> run(const std::string& path, const std::string& format, const std::string& suite,
+std::vector<ReplayResult> replayed(const std::string& path, const std::string& format, const std::string& suite,
                               const std::string& protocol = "") {
   ReplayOptions options;
   options.format = format;
@@ -38,7 +38,7 @@ std::vector<ReplayResult> run(const std::string& path, const std::string& format
   return std::move(results).value();
 }
 
-std::string percent(double value) {
+std::string as_percent(double value) {
   char text[32];
   std::snprintf(text, sizeof(text), "%.2f", 100 * value);
   return text;
@@ -57,7 +57,7 @@ std::vector<std::string> disagreeing(const std::vector<ReplayResult>& results) {
   return out;
 }
 
-const Json& measured() {
+const Json& measured_outputs() {
   static const Json kMeasured = read_json_file(data_path("demo/claims/measured.json").value()).value();
   return kMeasured;
 }
@@ -73,16 +73,16 @@ double metric(const ReplayResult& r, const std::string& name) {
 }  // namespace
 
 TEST_CASE("real: the 5,276 flags of the GSM8K model solutions") {
-  const std::string path = kData + "/gsm8k/example_model_solutions.jsonl.gz";
-  if (absent(path)) return;
-  const auto results = run(path, "gsm8k-solutions", "gsm8k");
+  const std::string path = kRealData + "/gsm8k/example_model_solutions.jsonl.gz";
+  if (absent_data(path)) return;
+  const auto results = replayed(path, "gsm8k-solutions", "gsm8k");
   REQUIRE(results.size() == 4);
   const char* expected[] = {"21.68", "39.04", "34.72", "56.25"};
   std::int64_t agree = 0;
   for (std::size_t i = 0; i < results.size(); ++i) {
     REQUIRE(results[i].flags);
     agree += results[i].flags->agree;
-    CHECK(percent(metric(results[i], "accuracy")) == expected[i]);
+    CHECK(as_percent(metric(results[i], "accuracy")) == expected[i]);
     CHECK(results[i].audit.seen == 1319);
     CHECK(results[i].audit.malformed == 0);
   }
@@ -90,15 +90,15 @@ TEST_CASE("real: the 5,276 flags of the GSM8K model solutions") {
 }
 
 TEST_CASE("real: ZeroEval gsm, published accuracy, no-answer share and total of every model") {
-  if (absent(kData + "/zeroeval/gsm")) return;
-  const auto results = run(kData + "/zeroeval/gsm", "zeroeval", "gsm8k");
+  if (absent_data(kRealData + "/zeroeval/gsm")) return;
+  const auto results = replayed(kRealData + "/zeroeval/gsm", "zeroeval", "gsm8k");
   CHECK(results.size() == 18);
   CHECK(disagreeing(results).empty());
 }
 
 TEST_CASE("real: ZeroEval math-l5, partial runs included") {
-  if (absent(kData + "/zeroeval/math-l5")) return;
-  const auto results = run(kData + "/zeroeval/math-l5", "zeroeval", "math-l5");
+  if (absent_data(kRealData + "/zeroeval/math-l5")) return;
+  const auto results = replayed(kRealData + "/zeroeval/math-l5", "zeroeval", "math-l5");
   CHECK(results.size() == 16);
   CHECK(disagreeing(results).empty());
   int partial = 0;
@@ -107,15 +107,15 @@ TEST_CASE("real: ZeroEval math-l5, partial runs included") {
 }
 
 TEST_CASE("real: ZeroEval numersense, in all three ways of asking") {
-  if (absent(kData + "/zeroeval/numersense-v2")) return;
-  const auto results = run(kData + "/zeroeval/numersense-v2", "zeroeval", "numersense");
+  if (absent_data(kRealData + "/zeroeval/numersense-v2")) return;
+  const auto results = replayed(kRealData + "/zeroeval/numersense-v2", "zeroeval", "numersense");
   CHECK(results.size() == 12);
   CHECK(disagreeing(results).empty());
 }
 
 TEST_CASE("real: ZeroEval crux") {
-  if (absent(kData + "/zeroeval/crux")) return;
-  const auto results = run(kData + "/zeroeval/crux", "zeroeval", "crux");
+  if (absent_data(kRealData + "/zeroeval/crux")) return;
+  const auto results = replayed(kRealData + "/zeroeval/crux", "zeroeval", "crux");
   CHECK(results.size() == 19);
   CHECK(disagreeing(results).empty());
 }
@@ -125,23 +125,23 @@ TEST_CASE("real: what other extractors make of the same ZeroEval outputs") {
   const std::tuple<const char*, const char*, const char*> kRows[] = {
       {"Mistral-Large-2", "91.05", "93.03"}, {"Mixtral-8x7B-Instruct-v0.1", "68.46", "70.36"}, {"deepseek-chat", "92.72", "93.48"}};
   for (const auto& [model, flexible, last] : kRows) {
-    const std::string path = kData + "/zeroeval/gsm/" + model + ".jsonl.gz";
-    if (absent(path)) return;
+    const std::string path = kRealData + "/zeroeval/gsm/" + model + ".jsonl.gz";
+    if (absent_data(path)) return;
     INFO(model);
-    CHECK(percent(metric(run(path, "zeroeval", "gsm8k", "lme-strict")[0], "accuracy")) == "0.00");
-    CHECK(percent(metric(run(path, "zeroeval", "gsm8k", "lme-flexible")[0], "accuracy")) == flexible);
-    CHECK(percent(metric(run(path, "zeroeval", "gsm8k", "last-number-no-commas")[0], "accuracy")) == last);
+    CHECK(as_percent(metric(replayed(path, "zeroeval", "gsm8k", "lme-strict")[0], "accuracy")) == "0.00");
+    CHECK(as_percent(metric(replayed(path, "zeroeval", "gsm8k", "lme-flexible")[0], "accuracy")) == flexible);
+    CHECK(as_percent(metric(replayed(path, "zeroeval", "gsm8k", "last-number-no-commas")[0], "accuracy")) == last);
   }
 }
 
 TEST_CASE("real: items of GSM8K and MMLU load") {
-  if (absent(kData + "/gsm8k") || absent(kData + "/mmlu")) return;
-  auto gsm = load_suite("gsm8k", kData);
+  if (absent_data(kRealData + "/gsm8k") || absent_data(kRealData + "/mmlu")) return;
+  auto gsm = load_suite("gsm8k", kRealData);
   INFO((gsm.ok() ? std::string() : gsm.error().text()));
   REQUIRE(gsm.ok());
   CHECK(gsm->items.size() == 1319);
   CHECK(gsm->items[0].gold == "18");
-  auto mmlu = load_suite("mmlu", kData);
+  auto mmlu = load_suite("mmlu", kRealData);
   INFO((mmlu.ok() ? std::string() : mmlu.error().text()));
   REQUIRE(mmlu.ok());
   CHECK(mmlu->items.size() == 14042);
@@ -158,11 +158,11 @@ TEST_CASE("demo: stored item results give the measured scores, both models, all 
   const std::string claims = data_path("demo/claims").value();
   for (const auto& [suffix, model] : {std::pair{"", "bf16"}, std::pair{"-fp8", "fp8"}}) {
     int protocols = 0;
-    for (const auto& [key, expected] : measured().at(model).items()) {
+    for (const auto& [key, expected] : measured_outputs().at(model).items()) {
       const auto slash = key.find('/');
       const std::string suite = key.substr(0, slash), protocol = key.substr(slash + 1);
       const std::string file = claims + "/items-" + suite + "-" + protocol + suffix + ".jsonl";
-      const auto r = run(file, suite == "steps-gen" ? "jsonl" : "assay-items", suite, protocol)[0];
+      const auto r = replayed(file, suite == "steps-gen" ? "jsonl" : "assay-items", suite, protocol)[0];
       INFO(file);
       const bool rolling = suite == "tales-bpb";
       const double score = r.metrics[0].value * (rolling ? 1 : 100);

@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 namespace {
 
 const std::string kOracle = ASSAY_SHARED "/models/smollm2-oracle";
-constexpr double kBar = 1e-5;  // of the largest logit
+constexpr double kSmolBar = 1e-5;  // of the largest logit
 
 // ASSAY_SMOLLM2, else where the script puts it.
 std::optional<std::string> weights() {
@@ -52,7 +52,7 @@ Tokenizer tokenizer_of(const std::string& path) {
 }
 
 template <class T>
-std::vector<T> stored(const Checkpoint& file, const std::string& name) {
+std::vector<T> stored_weight(const Checkpoint& file, const std::string& name) {
   const TensorView* view = file.find(name);
   REQUIRE(view);
   std::vector<T> out(view->bytes.size() / sizeof(T));
@@ -94,7 +94,7 @@ TEST_CASE("smollm2: six chats rendered") {
   }
 }
 
-struct Worst {
+struct SmolWorst {
   double difference = 0, largest = 0;
   void add(double got, double expected) {
     const double d = std::abs(got - expected);
@@ -105,10 +105,10 @@ struct Worst {
 
 // Logits (n_tokens, vocab) of one prompt: the best 64 and the sum of every position, all of the last.
 void compare_prompt(const std::vector<float>& got, const Checkpoint& file, const std::string& p,
-                    Worst& worst) {
-  const auto top = stored<std::int64_t>(file, p + ".top_ids");
-  const auto values = stored<double>(file, p + ".top_logits"),
-             last = stored<double>(file, p + ".last_logits"), sums = stored<double>(file, p + ".logsumexp");
+                    SmolWorst& worst) {
+  const auto top = stored_weight<std::int64_t>(file, p + ".top_ids");
+  const auto values = stored_weight<double>(file, p + ".top_logits"),
+             last = stored_weight<double>(file, p + ".last_logits"), sums = stored_weight<double>(file, p + ".logsumexp");
   const std::size_t vocab = last.size(), n = sums.size(), kept = top.size() / n;
   REQUIRE(got.size() == n * vocab);
   for (std::size_t t = 0; t < n; ++t) {
@@ -150,12 +150,12 @@ TEST_CASE("smollm2: logits within 1e-5 of the largest, greedy answers identical"
   for (const Json& prompt : json.at("prompts")) prompts.push_back(ids_of(prompt.at("ids")));
   const auto logits = (*engine)->logits(prompts);
   REQUIRE(logits.ok());
-  Worst worst;
+  SmolWorst worst;
   for (std::size_t i = 0; i < prompts.size(); ++i)
     compare_prompt((*logits)[i], *file, "prompt" + std::to_string(i), worst);
   std::printf("smollm2: logits differ by %.3g of the largest, %.4g\n", worst.difference / worst.largest,
               worst.largest);
-  CHECK(worst.difference <= kBar * worst.largest);
+  CHECK(worst.difference <= kSmolBar * worst.largest);
   CHECK(worst.difference > 0);
 
   std::vector<GenerateRequest> requests;

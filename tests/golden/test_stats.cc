@@ -12,7 +12,7 @@ namespace {
 
 using assay::Json;
 
-constexpr double kBar = 1e-9;  // relative, the issue's bar
+constexpr double kStatsBar = 1e-9;  // relative, the issue's bar
 
 double relative_error(double got, double wanted) {
   if (got == wanted) return 0;
@@ -46,7 +46,7 @@ TEST_CASE("statistics: within 1e-9 of exact fractions, enumeration and 50-digit 
     for (const auto& [key, wanted] : one["out"].items()) {
       INFO(key << " wanted " << wanted.dump() << " got " << got->dump());
       REQUIRE(got->contains(key));
-      CHECK(distance((*got)[key], wanted) < kBar);
+      CHECK(distance((*got)[key], wanted) < kStatsBar);
     }
   }
   CHECK(seen.size() == assay::statistic_names().size());

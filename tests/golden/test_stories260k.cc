@@ -11,7 +11,7 @@ using namespace assay;
 
 namespace {
 
-const std::string kFolder = ASSAY_SHARED "/models/stories260K/";
+const std::string kStoriesFolder = ASSAY_SHARED "/models/stories260K/";
 
 const std::string kExpected =
     "Once upon a time, there was a little girl named Lily. She loved to play outside in the park. One day, "
@@ -23,9 +23,9 @@ const std::string kExpected =
     "Lily was sad and didn't know what to do. She said, \"I'm sorry, Lily. I didn't know what to do.\"\n"
     "Lily didn't want to help her mom, so she";
 
-bool present() {
-  if (std::filesystem::exists(kFolder)) return true;
-  WARN("skipped: no " << kFolder);
+bool stories_present() {
+  if (std::filesystem::exists(kStoriesFolder)) return true;
+  WARN("skipped: no " << kStoriesFolder);
   return false;
 }
 
@@ -53,9 +53,9 @@ std::vector<std::int32_t> greedy(Engine& engine, std::vector<std::int32_t> promp
 }  // namespace
 
 TEST_CASE("stories260K: 200 greedy tokens from BOS are llama2.c's own text, byte for byte") {
-  if (!present()) return;
+  if (!stories_present()) return;
   const Scratch folder;
-  llama2c::write_folder(folder, llama2c::read_version0(kFolder + "stories260K.bin"), kFolder + "tok512.bin");
+  llama2c::write_folder(folder, llama2c::read_version0(kStoriesFolder + "stories260K.bin"), kStoriesFolder + "tok512.bin");
   const auto engine = engine_of(folder);
   const Tokenizer tokenizer = tokenizer_of(folder);
   const std::vector<int> start = tokenizer.encode("", true);
@@ -69,9 +69,9 @@ TEST_CASE("stories260K: 200 greedy tokens from BOS are llama2.c's own text, byte
 
 TEST_CASE(
     "stories260K: the text encodes to tokens that spell it, and prompts from it are continued with it") {
-  if (!present()) return;
+  if (!stories_present()) return;
   const Scratch folder;
-  llama2c::write_folder(folder, llama2c::read_version0(kFolder + "stories260K.bin"), kFolder + "tok512.bin");
+  llama2c::write_folder(folder, llama2c::read_version0(kStoriesFolder + "stories260K.bin"), kStoriesFolder + "tok512.bin");
   const auto engine = engine_of(folder);
   const Tokenizer tokenizer = tokenizer_of(folder);
   CHECK(tokenizer.decode(tokenizer.encode(kExpected, true), true) == kExpected);
@@ -84,10 +84,10 @@ TEST_CASE(
 }
 
 TEST_CASE("stories260K: the newer layout holds the same numbers, the quantised one lies within half a step") {
-  if (!present()) return;
-  const llama2c::Model plain = llama2c::read_version0(kFolder + "stories260K.bin"),
-                       headed = llama2c::read_headed(kFolder + "stories260K.v1.bin", 1),
-                       quantised = llama2c::read_headed(kFolder + "stories260K.q8-llama2.v.bin", 2);
+  if (!stories_present()) return;
+  const llama2c::Model plain = llama2c::read_version0(kStoriesFolder + "stories260K.bin"),
+                       headed = llama2c::read_headed(kStoriesFolder + "stories260K.v1.bin", 1),
+                       quantised = llama2c::read_headed(kStoriesFolder + "stories260K.q8-llama2.v.bin", 2);
   CHECK(plain.tensors == headed.tensors);
   REQUIRE(quantised.tensors.size() == plain.tensors.size());
   CHECK(quantised.half_step.size() == 1 + 7 * 5);
@@ -104,10 +104,10 @@ TEST_CASE("stories260K: the newer layout holds the same numbers, the quantised o
 }
 
 TEST_CASE("stories260K: the model with quantised weights tells the beginning of the same story") {
-  if (!present()) return;
+  if (!stories_present()) return;
   const Scratch folder;
-  llama2c::write_folder(folder, llama2c::read_headed(kFolder + "stories260K.q8-llama2.v.bin", 2),
-                        kFolder + "tok512.bin");
+  llama2c::write_folder(folder, llama2c::read_headed(kStoriesFolder + "stories260K.q8-llama2.v.bin", 2),
+                        kStoriesFolder + "tok512.bin");
   const auto engine = engine_of(folder);
   const auto ids = greedy(*engine, {1});
   std::vector<int> all = {1};

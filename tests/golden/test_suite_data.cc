@@ -21,7 +21,7 @@ struct Held {
   const char* first;  // the beginning of the first question
 };
 
-Result<std::string> plain_chat(const std::vector<ChatTurn>& turns, const std::string&) { return turns.back().content; }
+Result<std::string> last_turn(const std::vector<ChatTurn>& turns, const std::string&) { return turns.back().content; }
 
 // Loads with every item, renders the first and the last item under every protocol whose examples are there.
 void hold(const Held& held, const std::string& folder) {
@@ -34,7 +34,7 @@ void hold(const Held& held, const std::string& folder) {
   int rendered = 0;
   for (const Protocol& protocol : suite->protocols) {
     for (const Item* item : {&suite->items.front(), &suite->items.back()}) {
-      const auto request = render_request(*suite, protocol, *item, plain_chat);
+      const auto request = render_request(*suite, protocol, *item, last_turn);
       INFO(protocol.name << " " << (request.ok() ? "" : request.error().text()));
       if (!request.ok()) CHECK(request.error().code == Code::not_found);  // a split that is not here
       if (!request.ok()) continue;

@@ -7,7 +7,7 @@
 #include "suites/render.h"
 #include "suites/score.h"
 #include "suites/suite.h"
-#include "suites/task_import.h"
+#include "suites/tasks/task_import.h"
 #include "tests/catch.h"
 #include "tests/scratch.h"
 

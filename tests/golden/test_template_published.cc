@@ -16,16 +16,16 @@ namespace {
 
 namespace fs = std::filesystem;
 constexpr const char* kConfigs = ASSAY_SHARED "/configs/";
-constexpr const char* kTiny = ASSAY_SHARED "/tokenizers/neural-api-tiny/";
+constexpr const char* kTinyModels = ASSAY_SHARED "/tokenizers/neural-api-tiny/";
 
-struct Case {
+struct TemplateCase {
   std::string source, name;
   Json row;  // of the golden file
 };
 
-std::vector<Case> cases_of(const std::string& source_begins) {
+std::vector<TemplateCase> cases_of(const std::string& source_begins) {
   std::ifstream file(ASSAY_TREE "/tests/golden/data/templates_published.jsonl");
-  std::vector<Case> out;
+  std::vector<TemplateCase> out;
   for (std::string line; std::getline(file, line);) {
     Json row = *parse_json(line, "templates_published.jsonl");
     std::string source = row.at("source").get<std::string>(), name = row.at("case").get<std::string>();
@@ -34,14 +34,14 @@ std::vector<Case> cases_of(const std::string& source_begins) {
   return out;
 }
 
-bool absent(const std::string& path) {
+bool absent_templates(const std::string& path) {
   if (fs::exists(path)) return false;
   WARN("skipped: " << path << " is not here");
   return true;
 }
 
 // Renders, compares with Python's digest, and says whether Python agrees with the stored target.
-void check(const Case& one, const std::string& text, const Json& context) {
+void check(const TemplateCase& one, const std::string& text, const Json& context) {
   INFO(one.source << " " << one.name);
   const auto chat = ChatTemplate::parse(text, one.name);
   const auto made = chat.ok() ? chat->render(context, {.now = "2025-07-10T12:34:56"}) : Result<std::string>(chat.error());
@@ -51,18 +51,18 @@ void check(const Case& one, const std::string& text, const Json& context) {
   if (made.ok() && python.is_string()) CHECK(sha256_hex(*made).substr(0, 16) == python.get<std::string>());
 }
 
-std::map<std::string, int> disagreements(const std::vector<Case>& cases) {
+std::map<std::string, int> disagreements(const std::vector<TemplateCase>& cases) {
   std::map<std::string, int> out;
-  for (const Case& one : cases) out[one.source.substr(0, one.source.find('/'))] += one.row.contains("same") && !one.row.at("same").get<bool>();
+  for (const TemplateCase& one : cases) out[one.source.substr(0, one.source.find('/'))] += one.row.contains("same") && !one.row.at("same").get<bool>();
   return out;
 }
 
 TEST_CASE("published templates: 53 of huggingface.js") {
-  if (absent(std::string(kConfigs) + "jinja-cases-huggingface.js/e2e-cases.json")) return;
+  if (absent_templates(std::string(kConfigs) + "jinja-cases-huggingface.js/e2e-cases.json")) return;
   const Json stored = *read_json_file(std::string(kConfigs) + "jinja-cases-huggingface.js/e2e-cases.json");
   const auto cases = cases_of("e2e-cases.json/");
   CHECK(cases.size() == 53);
-  for (const Case& one : cases) {
+  for (const TemplateCase& one : cases) {
     const Json& of = stored.at(one.source.substr(one.source.find('/') + 1)).at(one.name);
     check(one, of.at("chat_template").get<std::string>(), of.at("data"));
   }
@@ -72,11 +72,11 @@ TEST_CASE("published templates: 53 of huggingface.js") {
 // The 59 that Python sees otherwise: booleans are written True and None as None; strings have no JavaScript methods or .length and lists no
 // .slice; 'in' and '+' raise on values without them; sort compares None, undefined and mixed kinds differently or raises; repr of values in braces.
 TEST_CASE("published templates: 157 syntax cases of huggingface.js") {
-  if (absent(std::string(kConfigs) + "jinja-cases-huggingface.js/syntax-cases.json")) return;
+  if (absent_templates(std::string(kConfigs) + "jinja-cases-huggingface.js/syntax-cases.json")) return;
   const Json stored = *read_json_file(std::string(kConfigs) + "jinja-cases-huggingface.js/syntax-cases.json");
   const auto cases = cases_of("syntax-cases.json");
   CHECK(cases.size() == 157);
-  for (const Case& one : cases) {
+  for (const TemplateCase& one : cases) {
     const Json& of = stored.at("cases").at(one.name);
     check(one, of.at("template").get<std::string>(), of.at("context"));
   }
@@ -99,15 +99,15 @@ Json tiny_context(const std::string& name, const Json& one) {
 }
 
 TEST_CASE("published templates: 96 cases of eleven templates, seven of which raise") {
-  if (absent(std::string(kTiny) + "chat_template_cases.json")) return;
-  const Json stored = *read_json_file(std::string(kTiny) + "chat_template_cases.json");
+  if (absent_templates(std::string(kTinyModels) + "chat_template_cases.json")) return;
+  const Json stored = *read_json_file(std::string(kTinyModels) + "chat_template_cases.json");
   const auto cases = cases_of("chat_template_cases.json");
   CHECK(cases.size() == 96);
   int raised = 0;
-  for (const Case& one : cases) {
+  for (const TemplateCase& one : cases) {
     const std::string name = one.name.substr(0, one.name.find('/'));
     const Json& of = stored.at(name);
-    const std::string text = of.contains("template") ? of.at("template").get<std::string>() : *read_file(kTiny + name + "_chat_template.jinja");
+    const std::string text = of.contains("template") ? of.at("template").get<std::string>() : *read_file(kTinyModels + name + "_chat_template.jinja");
     check(one, text, tiny_context(name, of.at("cases").at(std::stoul(one.name.substr(name.size() + 1)))));
     raised += one.row.at("python").is_null();
   }
@@ -116,11 +116,11 @@ TEST_CASE("published templates: 96 cases of eleven templates, seven of which rai
 }
 
 void check_folder(const std::string& folder, std::size_t n_templates) {
-  if (absent(kConfigs + folder)) return;
+  if (absent_templates(kConfigs + folder)) return;
   const Json contexts = *read_json_file(ASSAY_TREE "/tests/golden/data/template_contexts.json");
   const auto cases = cases_of(folder);
   CHECK(cases.size() == n_templates * contexts.size());
-  for (const Case& one : cases) check(one, *read_file(kConfigs + one.source), contexts.at(one.name));
+  for (const TemplateCase& one : cases) check(one, *read_file(kConfigs + one.source), contexts.at(one.name));
 }
 
 TEST_CASE("published templates: 55 of ik_llama.cpp in 18 contexts") { check_folder("chat-templates-ik_llama.cpp", 55); }

@@ -12,14 +12,14 @@
 namespace assay {
 namespace {
 
-struct Tally {
+struct TemplateTally {
   int rendered = 0, refused = 0, different = 0;
 };
 
 // The first line holds the context of all cases; a case's own is added to it.
-Tally compare_file(const std::string& path, bool show) {
+TemplateTally compare_file(const std::string& path, bool show) {
   std::ifstream file(path);
-  Tally tally;
+  TemplateTally tally;
   Json common;
   for (std::string line; std::getline(file, line);) {
     const Json row = *parse_json(line, path);
@@ -44,7 +44,7 @@ Tally compare_file(const std::string& path, bool show) {
 }
 
 TEST_CASE("template differential: kept random templates render as in Jinja2, and fail where it raises") {
-  const Tally tally = compare_file(ASSAY_TREE "/tests/golden/data/templates_random.jsonl", false);
+  const TemplateTally tally = compare_file(ASSAY_TREE "/tests/golden/data/templates_random.jsonl", false);
   CHECK(tally.different == 0);
   CHECK(tally.rendered >= 200);
   CHECK(tally.refused >= 100);
@@ -53,7 +53,7 @@ TEST_CASE("template differential: kept random templates render as in Jinja2, and
 TEST_CASE("template differential: the file that ASSAY_TEMPLATE_CASES names", "[.]") {
   const char* path = std::getenv("ASSAY_TEMPLATE_CASES");
   REQUIRE(path != nullptr);
-  const Tally tally = compare_file(path, true);
+  const TemplateTally tally = compare_file(path, true);
   std::cout << tally.rendered << " rendered, " << tally.refused << " refused, " << tally.different << " different\n";
   CHECK(tally.different == 0);
 }

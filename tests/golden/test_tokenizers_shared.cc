@@ -17,7 +17,7 @@
 namespace assay {
 namespace {
 
-const std::string kFolder = ASSAY_SHARED "/tokenizers/";
+const std::string kTokenizersFolder = ASSAY_SHARED "/tokenizers/";
 
 bool present(const std::string& path) {
   if (std::filesystem::exists(path)) return true;
@@ -28,7 +28,7 @@ bool present(const std::string& path) {
 std::vector<int> ints_of(const Json& list) { return list.get<std::vector<int>>(); }
 
 TEST_CASE("tokenizers: all 18 tiny ones give the expected ids and text") {
-  const std::string folder = kFolder + "neural-api-tiny/";
+  const std::string folder = kTokenizersFolder + "neural-api-tiny/";
   if (!present(folder)) return;
   const auto table = read_json_file(folder + "hf_tokenizer_cases.json");
   REQUIRE(table.ok());
@@ -53,7 +53,7 @@ TEST_CASE("tokenizers: all 18 tiny ones give the expected ids and text") {
 
 // ggerganov/llama.cpp, models/ggml-vocab-*.gguf.inp and .out: texts between marks, a line of ids for each.
 std::vector<std::pair<std::string, std::vector<int>>> llama_cpp_cases(const std::string& name) {
-  const std::string path = kFolder + "llama.cpp-vocab/ggml-vocab-" + name + ".gguf";
+  const std::string path = kTokenizersFolder + "llama.cpp-vocab/ggml-vocab-" + name + ".gguf";
   const std::string texts = *read_file(path + ".inp"), ids = *read_file(path + ".out");
   constexpr std::string_view kMark = "\n__ggml_vocab_test__\n";
   std::vector<std::pair<std::string, std::vector<int>>> out;
@@ -74,9 +74,9 @@ TEST_CASE("tokenizers: Qwen2, R1-Qwen, Llama 3 and Llama 2 give the ids of llama
                                                        {"deepseek-r1-qwen", "qwen/qwen.tiktoken"},
                                                        {"llama-bpe", "llama/llama3-tokenizer.model"},
                                                        {"llama-spm", "llama/llama2-tokenizer.model"}};
-  if (!present(kFolder + "llama.cpp-vocab")) return;
+  if (!present(kTokenizersFolder + "llama.cpp-vocab")) return;
   for (const auto& [name, file] : files) {
-    const auto tokenizer = Tokenizer::load(kFolder + file);
+    const auto tokenizer = Tokenizer::load(kTokenizersFolder + file);
     REQUIRE(tokenizer.ok());
     const auto cases = llama_cpp_cases(name);
     CHECK(cases.size() == 46);
@@ -90,7 +90,7 @@ TEST_CASE("tokenizers: Qwen2, R1-Qwen, Llama 3 and Llama 2 give the ids of llama
 
 // The vocabularies that lie beside those texts, plain or compressed, in the form in which engines ship them.
 std::string vocabulary(const std::string& name, const test::Folder& scratch) {
-  const std::string path = kFolder + "llama.cpp-vocab/ggml-vocab-" + name + ".gguf";
+  const std::string path = kTokenizersFolder + "llama.cpp-vocab/ggml-vocab-" + name + ".gguf";
   if (std::filesystem::exists(path)) return path;
   std::string bytes;
   const Status read = read_input(path + ".gz", [&](std::string_view, std::string_view chunk, bool) {
@@ -104,7 +104,7 @@ std::string vocabulary(const std::string& name, const test::Folder& scratch) {
 }
 
 TEST_CASE("tokenizers: vocabularies in GGUF files give the ids of llama.cpp's tests") {
-  if (!present(kFolder + "llama.cpp-vocab")) return;
+  if (!present(kTokenizersFolder + "llama.cpp-vocab")) return;
   const test::Folder scratch;
   for (const std::string name : {"gpt-2", "deepseek-llm", "deepseek-coder", "llama-spm", "falcon", "mpt", "phi-3", "refact", "starcoder"}) {
     const auto tokenizer = Tokenizer::load(vocabulary(name, scratch));
@@ -123,16 +123,16 @@ constexpr const char* kSamples[] = {"no_tools",          "get_weather_full", "ge
                                     "parallel_calls", "several_calls"};
 
 TEST_CASE("tokenizers: what Mistral's samples say") {
-  if (!present(kFolder + "mistral/samples") || !present(ASSAY_SHARED "/configs/chat-templates-mistral-common")) return;
+  if (!present(kTokenizersFolder + "mistral/samples") || !present(ASSAY_SHARED "/configs/chat-templates-mistral-common")) return;
   const std::pair<std::string, std::string> models[] = {{"v1", "tokenizer.model.v1"},
                                                         {"v2", "mistral_instruct_tokenizer_240216.model.v2"},
                                                         {"v3", "mistral_instruct_tokenizer_240323.model.v3"}};
   int same = 0;
   for (const auto& [version, model] : models) {
-    const auto tokenizer = Tokenizer::load(kFolder + "mistral/" + model);
+    const auto tokenizer = Tokenizer::load(kTokenizersFolder + "mistral/" + model);
     REQUIRE(tokenizer.ok());
     for (const char* sample : kSamples) {
-      const std::string path = kFolder + "mistral/samples/" + sample + "__";
+      const std::string path = kTokenizersFolder + "mistral/samples/" + sample + "__";
       const std::string expected = path + "tokens_" + version + ".json";
       if (!std::filesystem::exists(expected)) continue;
       INFO(version << " " << sample);
@@ -148,7 +148,7 @@ TEST_CASE("tokenizers: what Mistral's samples say") {
 }
 
 TEST_CASE("OLMoE's tokenizer gives the ids of transformers' test") {
-  const std::string path = kFolder + "olmo/allenai_gpt-neox-olmo-dolma-v1_5.json";
+  const std::string path = kTokenizersFolder + "olmo/allenai_gpt-neox-olmo-dolma-v1_5.json";
   if (!present(path)) return;
   const auto tokenizer = Tokenizer::load(path);
   REQUIRE(tokenizer.ok());
@@ -160,7 +160,7 @@ TEST_CASE("OLMoE's tokenizer gives the ids of transformers' test") {
 }
 
 TEST_CASE("tokenizers: random strings give the ids of tiktoken, sentencepiece and tokenizers") {
-  if (!present(kFolder)) return;
+  if (!present(kTokenizersFolder)) return;
   std::ifstream rows(ASSAY_TREE "/tests/golden/data/tokenizers_shared.jsonl");
   std::map<std::string, Tokenizer> loaded;
   int same = 0;
@@ -168,7 +168,7 @@ TEST_CASE("tokenizers: random strings give the ids of tiktoken, sentencepiece an
     const Json row = *parse_json(line, "tokenizers_shared.jsonl");
     const auto file = row.at("file").get<std::string>();
     if (!loaded.contains(file)) {
-      const auto tokenizer = Tokenizer::load(kFolder + file);
+      const auto tokenizer = Tokenizer::load(kTokenizersFolder + file);
       REQUIRE(tokenizer.ok());
       loaded.emplace(file, *tokenizer);
     }

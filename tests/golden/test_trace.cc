@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/sha256.h"
-#include "eval/logits_run.h"
-#include "eval/trace_diff.h"
+#include "eval/compare/trace_diff.h"
+#include "eval/runs/logits_run.h"
 #include "tests/command.h"
 #include "tests/golden/hf_cases.h"
 
@@ -13,7 +13,7 @@ using namespace assay;
 
 namespace {
 
-const std::string kModel = ASSAY_TREE "/suites/data/demo/model";
+const std::string kTracedModel = ASSAY_TREE "/suites/data/demo/model";
 
 // Prompts that share a beginning, so that prefixes are reused, and one longer than a page of keys.
 std::string ids_file(const Scratch& scratch) {
@@ -28,7 +28,7 @@ std::string ids_file(const Scratch& scratch) {
 }
 
 std::string traced(const Scratch& scratch, const std::string& name, LogitsJob job) {
-  if (job.model.empty()) job.model = kModel;
+  if (job.model.empty()) job.model = kTracedModel;
   if (job.ids_path.empty()) job.ids_path = ids_file(scratch);
   job.trace_path = scratch / name;
   const auto report = run_logits(job);
@@ -72,13 +72,13 @@ TEST_CASE("trace: tracing changes no logit, and every point is there once a laye
   const Scratch scratch;
   const std::string ids = ids_file(scratch), out = scratch / "a.safetensors",
                     silent = scratch / "b.safetensors";
-  REQUIRE(run_logits({.model = kModel,
+  REQUIRE(run_logits({.model = kTracedModel,
                       .ids_path = ids,
                       .out_path = out,
                       .trace_path = scratch / "trace",
                       .trace_tensors = "all"})
               .ok());
-  REQUIRE(run_logits({.model = kModel, .ids_path = ids, .out_path = silent}).ok());
+  REQUIRE(run_logits({.model = kTracedModel, .ids_path = ids, .out_path = silent}).ok());
   CHECK(bytes_of(out) == bytes_of(silent));
   const auto trace = TraceFile::open(scratch / "trace");
   REQUIRE(trace.ok());
@@ -238,10 +238,10 @@ TEST_CASE("trace diff: the command says where two traces part and exits 1") {
   const Scratch scratch;
   scratch.write("ids.json", "[[5,9,13,400,77]]");
   const auto run = [&](std::vector<std::string> arguments) { return run_assay(arguments, scratch.path()); };
-  REQUIRE(run({"logits", kModel, "--ids", "ids.json", "--trace", "a.safetensors", "--trace-tensors",
+  REQUIRE(run({"logits", kTracedModel, "--ids", "ids.json", "--trace", "a.safetensors", "--trace-tensors",
                "residual,logits"})
               .code == 0);
-  REQUIRE(run({"logits", kModel, "--ids", "ids.json", "--trace", "b.safetensors", "--trace-tensors",
+  REQUIRE(run({"logits", kTracedModel, "--ids", "ids.json", "--trace", "b.safetensors", "--trace-tensors",
                "residual,logits", "--convention", "norm-eps=1e-5"})
               .code == 0);
   CHECK(run({"trace", "diff", "a.safetensors", "a.safetensors"}).code == 0);

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
-#include "eval/verify.h"
+#include "eval/verdicts/verify.h"
 #include "suites/locate.h"
 #include "tests/catch.h"
 
@@ -12,7 +12,7 @@ namespace {
 
 using namespace assay;
 
-const std::string kDemo = ASSAY_TREE "/suites/data/demo/";
+const std::string kBundledDemo = ASSAY_TREE "/suites/data/demo/";
 
 ItemScore score_row(const Protocol& protocol, const Item& item, const Json& row,
                     std::vector<ContinuationRecord>& continuations) {
@@ -42,7 +42,7 @@ std::int64_t insert_run(Recorder& recorder, const Suite& suite, const Protocol& 
                        .identity = model + suite.name + protocol.name,
                        .items_expected = suite.n_items};
   const std::int64_t run = *recorder.begin_run(head);
-  std::ifstream in(kDemo + "claims/items-" + suite.name + "-" + protocol.name +
+  std::ifstream in(kBundledDemo + "claims/items-" + suite.name + "-" + protocol.name +
                    (model == "model" ? "" : "-fp8") + ".jsonl");
   REQUIRE(in.good());
   std::size_t place = 0;

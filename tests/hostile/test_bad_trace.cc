@@ -4,9 +4,9 @@
 
 #include "base/file.h"
 #include "base/rng.h"
-#include "eval/explain_other.h"
-#include "eval/logits_run.h"
-#include "eval/trace_diff.h"
+#include "eval/compare/explain_other.h"
+#include "eval/compare/trace_diff.h"
+#include "eval/runs/logits_run.h"
 #include "reference/weights/writer.h"
 #include "tests/catch.h"
 #include "tests/scratch.h"

@@ -1,7 +1,7 @@
 // A ledger that cannot be used is refused with the claim's field; nothing of it is taken.
 #include <nlohmann/json.hpp>
 
-#include "eval/claim.h"
+#include "eval/claims/claim.h"
 #include "tests/catch.h"
 
 namespace {

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "eval/sandbox.h"
-#include "eval/sandbox_filter.h"
+#include "eval/runs/sandbox.h"
+#include "eval/runs/sandbox_filter.h"
 #include "tests/catch.h"
 
 namespace {

@@ -1,5 +1,5 @@
 // Bodies that `assay serve` must refuse, each with its status, parameter and code; and those that it must not.
-#include "eval/serve_call.h"
+#include "eval/serve/serve_call.h"
 #include "tests/serve_fixture.h"
 
 using namespace assay;

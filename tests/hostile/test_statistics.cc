@@ -7,7 +7,7 @@
 
 namespace {
 
-struct Bad {
+struct BadCall {
   const char* name;
   const char* text;
   assay::Code code;
@@ -17,7 +17,7 @@ struct Bad {
 constexpr auto kValue = assay::Code::bad_value;
 constexpr auto kMissing = assay::Code::missing_field;
 
-const Bad kBad[] = {
+const BadCall kBadCalls[] = {
     {"proportion", R"({"n": 10, "method": "wilson"})", kMissing, "k"},
     {"proportion", R"({"k": 1, "method": "wilson"})", kMissing, "n"},
     {"proportion", R"({"k": 1, "n": 10})", kMissing, "method"},
@@ -86,7 +86,7 @@ const Bad kBad[] = {
 };
 
 TEST_CASE("statistics: every bad input is refused, with its field") {
-  for (const Bad& bad : kBad) {
+  for (const BadCall& bad : kBadCalls) {
     INFO(bad.name << " " << bad.text);
     const auto in = assay::parse_json(bad.text, "in.json");
     REQUIRE(in.ok());

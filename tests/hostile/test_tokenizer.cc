@@ -10,7 +10,7 @@
 namespace assay {
 namespace {
 
-Json good() {
+Json good_tokenizer() {
   return Json::parse(R"({"added_tokens": [{"id": 3, "content": "<x>", "special": true}], "normalizer": null, "pre_tokenizer": null,
     "post_processor": null, "decoder": null, "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": ["a b"]}})");
 }
@@ -26,13 +26,13 @@ void check_refused(const Json& json, Code code, const std::string& field) {
 
 template <class Change>
 void refused_after(Change change, Code code, const std::string& field) {
-  Json json = good();
+  Json json = good_tokenizer();
   change(json);
   check_refused(json, code, field);
 }
 
 TEST_CASE("the file that the others are made from is accepted") {
-  const auto tokenizer = Tokenizer::parse(good().dump(), "t.json");
+  const auto tokenizer = Tokenizer::parse(good_tokenizer().dump(), "t.json");
   REQUIRE(tokenizer.ok());
   CHECK(tokenizer->encode("ab<x>a", true) == std::vector<int>{2, 3, 0});
   CHECK(tokenizer->vocab_size() == 4);
@@ -85,7 +85,7 @@ TEST_CASE("a broken Unigram or WordPiece model is refused") {
 }
 
 TEST_CASE("a text of one letter is no quadratic work") {
-  Json json = good();
+  Json json = good_tokenizer();
   std::string token = "a";
   for (int id = 4; id < 20; ++id) {  // a power of two each
     json["model"]["merges"].push_back(token + " " + token);
@@ -203,13 +203,13 @@ TEST_CASE("unknown kinds are refused by name") {
   }
   Json nested = Json::object({{"type", "NFC"}});
   for (int i = 0; i < 20; ++i) nested = Json::object({{"type", "Sequence"}, {"normalizers", Json::array({nested})}});
-  Json json = good();
+  Json json = good_tokenizer();
   json["normalizer"] = nested;
   CHECK(Tokenizer::parse(json.dump(), "t").error().code == Code::too_large);
 }
 
 Json with_regex(const std::string& regex) {
-  Json json = good();
+  Json json = good_tokenizer();
   json["pre_tokenizer"] = {{"type", "Split"}, {"pattern", {{"Regex", regex}}}, {"behavior", "Isolated"}, {"invert", false}};
   return json;
 }
@@ -229,7 +229,7 @@ TEST_CASE("regular expressions are checked and bounded") {
 }
 
 TEST_CASE("long and ill-formed texts are encoded") {
-  Json json = good();
+  Json json = good_tokenizer();
   json["model"]["vocab"]["aa"] = 4;
   json["model"]["merges"] = Json::array({"a a"});
   json["added_tokens"] = Json::array();

@@ -1,5 +1,5 @@
 // What `assay bench` measures and stores. No time is asserted: only that rows are whole and consistent.
-#include "eval/bench.h"
+#include "eval/cost/bench.h"
 
 #include <filesystem>
 #include <nlohmann/json.hpp>

@@ -4,8 +4,8 @@
 
 #include "base/json.h"
 #include "base/sha256.h"
-#include "eval/claim_check.h"
-#include "eval/claim_source.h"
+#include "eval/claims/claim_check.h"
+#include "eval/claims/claim_source.h"
 #include "tests/catch.h"
 #include "tests/command.h"
 #include "tests/scratch.h"

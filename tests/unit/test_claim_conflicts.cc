@@ -2,7 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
-#include "eval/claim_conflicts.h"
+#include "eval/claims/claim_conflicts.h"
 #include "tests/catch.h"
 #include "tests/command.h"
 #include "tests/scratch.h"

@@ -2,8 +2,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
-#include "eval/claim_conflicts.h"
-#include "eval/claim_ledger.h"
+#include "eval/claims/claim_conflicts.h"
+#include "eval/claims/claim_ledger.h"
 #include "tests/catch.h"
 #include "tests/command.h"
 

@@ -1,6 +1,6 @@
 // What CI reads of a comparison: JUnit and Markdown.
 #include "base/file.h"
-#include "eval/compare_sides.h"
+#include "eval/compare/compare_sides.h"
 #include "tests/catch.h"
 #include "tests/scratch.h"
 

@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "base/stats/binomial.h"
 #include "base/stats/exact.h"
-#include "eval/compare_sides.h"
+#include "eval/compare/compare_sides.h"
 #include "tests/catch.h"
 #include "tests/command.h"
 #include "tests/scratch.h"

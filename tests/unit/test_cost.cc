@@ -1,5 +1,5 @@
 // DeepSeek-V3's bill against the figures of its report and of NVIDIA's counts; edited bills against the rules.
-#include "eval/cost.h"
+#include "eval/cost/cost.h"
 
 #include <nlohmann/json.hpp>
 

@@ -12,7 +12,7 @@ using namespace assay;
 
 namespace {
 
-constexpr std::int64_t kRows = 11, kCols = 13;
+constexpr std::int64_t kBlockRows = 11, kCols = 13;
 constexpr BlockSize kBlock{.rows = 8, .cols = 4};  // scales (2, 4), both edges partial
 
 // 1.0 has code 0x38 in e4m3 and 0x3C in e5m2; each step of 8 (4) codes doubles.
@@ -29,7 +29,7 @@ struct Matrix {
   std::vector<float> scales;
 
   explicit Matrix(Format f) : format(f) {
-    for (std::int64_t i = 0; i < kRows * kCols; ++i)
+    for (std::int64_t i = 0; i < kBlockRows * kCols; ++i)
       codes.push_back(static_cast<std::uint8_t>((0x10 + i * 7 % 0x60) | (i % 3 == 0 ? 0x80 : 0)));
     for (int i = 0; i < 8; ++i) scales.push_back(std::ldexp(1.37F + 0.11F * static_cast<float>(i), i - 4));
   }
@@ -50,11 +50,11 @@ Checkpoint stored(const Scratch& folder, const std::vector<TensorOut>& tensors) 
 }
 
 std::vector<TensorOut> tensors_of(const Matrix& m) {
-  return {{"w.weight", m.format, {kRows, kCols}, bytes_of(m.codes)},
+  return {{"w.weight", m.format, {kBlockRows, kCols}, bytes_of(m.codes)},
           {"w.weight_scale_inv", Format::F32, {2, 4}, bytes_of(m.scales)}};
 }
 
-const std::int64_t kShape[] = {kRows, kCols};
+const std::int64_t kShape[] = {kBlockRows, kCols};
 
 }  // namespace
 
@@ -65,7 +65,7 @@ TEST_CASE("dequant blocks: each element is its code times the scale of its block
     const Checkpoint checkpoint = stored(folder, tensors_of(m));
     const auto got = load_f32(checkpoint, "w.weight", kShape, Recipe::dequant_f32, kBlock);
     REQUIRE(got.ok());
-    for (std::int64_t row = 0; row < kRows; ++row) {
+    for (std::int64_t row = 0; row < kBlockRows; ++row) {
       for (std::int64_t col = 0; col < kCols; ++col) {
         INFO("row " << row << " column " << col);
         REQUIRE((*got)[static_cast<std::size_t>(row * kCols + col)] == m.expected(row, col));
@@ -96,7 +96,7 @@ TEST_CASE("dequant blocks: the bf16 recipe rounds the product once, to nearest e
   const auto got = load_f32(checkpoint, "w.weight", kShape, Recipe::dequant_bf16, kBlock);
   REQUIRE(got.ok());
   int rounded = 0;
-  for (std::int64_t i = 0; i < kRows * kCols; ++i) {
+  for (std::int64_t i = 0; i < kBlockRows * kCols; ++i) {
     const float exact = m.expected(i / kCols, i % kCols), value = (*got)[static_cast<std::size_t>(i)];
     std::uint32_t bits = 0;
     std::memcpy(&bits, &value, 4);
@@ -113,11 +113,11 @@ TEST_CASE("dequant blocks: scales of powers of two are bytes of exponents") {
   const Matrix m(Format::F8_E4M3);
   const std::vector<std::uint8_t> exponents = {127, 120, 130, 128, 126, 127, 129, 121};
   const Checkpoint checkpoint =
-      stored(folder, {{"w.weight", m.format, {kRows, kCols}, bytes_of(m.codes)},
+      stored(folder, {{"w.weight", m.format, {kBlockRows, kCols}, bytes_of(m.codes)},
                       {"w.weight_scale_inv", Format::F8_E8M0, {2, 4}, bytes_of(exponents)}});
   const auto got = load_f32(checkpoint, "w.weight", kShape, Recipe::dequant_f32, kBlock);
   REQUIRE(got.ok());
-  for (std::int64_t i = 0; i < kRows * kCols; ++i) {
+  for (std::int64_t i = 0; i < kBlockRows * kCols; ++i) {
     const int exponent = exponents[static_cast<std::size_t>(i / kCols / 8 * 4 + i % kCols / 4)] - 127;
     REQUIRE(double{(*got)[static_cast<std::size_t>(i)]} ==
             std::ldexp(value_of(m.format, m.codes[static_cast<std::size_t>(i)]), exponent));
@@ -128,14 +128,14 @@ TEST_CASE(
     "dequant blocks: a matrix without its scales, or with too few, is refused and never passed through") {
   const Scratch folder;
   const Matrix m(Format::F8_E4M3);
-  const Checkpoint bare = stored(folder, {{"w.weight", m.format, {kRows, kCols}, bytes_of(m.codes)}});
+  const Checkpoint bare = stored(folder, {{"w.weight", m.format, {kBlockRows, kCols}, bytes_of(m.codes)}});
   const auto missing = load_f32(bare, "w.weight", kShape, Recipe::dequant_f32, kBlock);
   REQUIRE_FALSE(missing.ok());
   CHECK(missing.error().code == Code::missing_tensor);
   CHECK(missing.error().field == "w.weight_scale_inv");
   const Scratch other;
   const std::vector<float> three(3, 1.0F);
-  const Checkpoint few = stored(other, {{"w.weight", m.format, {kRows, kCols}, bytes_of(m.codes)},
+  const Checkpoint few = stored(other, {{"w.weight", m.format, {kBlockRows, kCols}, bytes_of(m.codes)},
                                         {"w.weight_scale_inv", Format::F32, {1, 3}, bytes_of(three)}});
   const auto floored =
       load_f32(few, "w.weight", kShape, Recipe::dequant_f32, kBlock);  // 11 / 8 and 13 / 4 rounded down

@@ -1,13 +1,13 @@
 // Runs as lm-evaluation-harness's own files: what is written is read back by the importer with the same verdicts, names and layout are those
 // that its readers look for, and what cannot be exported is refused.
-#include "eval/export_lm_eval.h"
+#include "eval/runs/export_lm_eval.h"
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "base/file.h"
-#include "eval/record.h"
+#include "eval/runs/record.h"
 #include "tests/format_fixture.h"
 
 namespace {

@@ -5,8 +5,8 @@
 
 #include "base/json.h"
 #include "base/parallel.h"
+#include "eval/compare/model_diff.h"
 #include "eval/inspect.h"
-#include "eval/model_diff.h"
 #include "reference/model/gguf_config.h"
 #include "reference/model/model_files.h"
 #include "reference/text/chat_template.h"

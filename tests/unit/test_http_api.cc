@@ -2,7 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
-#include "eval/http_api.h"
+#include "eval/http/http_api.h"
 #include "tests/catch.h"
 
 using namespace assay;

@@ -1,8 +1,8 @@
 // Retries: how long is waited, what a Retry-After says, addresses and keys. The network itself is in tests/faults/test_http_run.cc.
 #include <stdlib.h>
 
-#include "eval/http_model.h"
-#include "eval/http_pool.h"
+#include "eval/http/http_model.h"
+#include "eval/http/http_pool.h"
 #include "tests/catch.h"
 
 using namespace assay;

@@ -1,5 +1,5 @@
 // Every instruction of IFEval and M-IFEval with responses that follow it and that do not, the loose readings, and what is refused.
-#include "suites/ifeval.h"
+#include "suites/ifeval/ifeval.h"
 
 #include <fmt/format.h>
 
@@ -25,12 +25,12 @@ Instruction instruction(const std::string& id, const std::string& kwargs) {
   return parsed->front();
 }
 
-struct Case {
+struct ConstraintCase {
   const char *id, *kwargs, *response;
   bool follows;
 };
 
-const Case kCases[] = {
+const ConstraintCase kCases[] = {
     {"change_case:capital_word_frequency", R"({"capital_frequency":3,"capital_relation":"at least"})", "DON'T go to ROME", true},
     {"change_case:capital_word_frequency", R"({"capital_frequency":3,"capital_relation":"at least"})", "GO to A-B", false},
     {"change_case:capital_word_frequency", R"({"capital_frequency":2,"capital_relation":"less than"})", "One WORD, a2 and B2b", true},
@@ -143,7 +143,7 @@ const Case kCases[] = {
 
 TEST_CASE("ifeval: each instruction is followed and not followed") {
   std::set<std::string> right, wrong;
-  for (const Case& one : kCases) {
+  for (const ConstraintCase& one : kCases) {
     INFO(one.id << " " << one.kwargs << ": " << one.response);
     const Instruction parsed = instruction(one.id, one.kwargs);
     CHECK(follows(parsed, one.response) == one.follows);

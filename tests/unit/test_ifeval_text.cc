@@ -1,11 +1,11 @@
 // What the IFEval checkers stand on: Python's text methods, sentences, capital words, languages.
 #include <map>
 
-#include "suites/language.h"
-#include "suites/language_words.h"
+#include "suites/ifeval/language.h"
+#include "suites/ifeval/language_words.h"
+#include "suites/ifeval/sentences.h"
 #include "suites/python_text.h"
 #include "suites/regex.h"
-#include "suites/sentences.h"
 #include "tests/catch.h"
 
 namespace {

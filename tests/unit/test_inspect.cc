@@ -19,10 +19,10 @@ namespace {
 using namespace assay;
 namespace fs = std::filesystem;
 
-const std::string kDemo = std::string(ASSAY_TREE) + "/suites/data/demo/";
+const std::string kBundled = std::string(ASSAY_TREE) + "/suites/data/demo/";
 
 TEST_CASE("inspect: the bundled model has the counts that its README states") {
-  const auto result = inspect_model(kDemo + "model", {});
+  const auto result = inspect_model(kBundled + "model", {});
   REQUIRE(result.ok());
   const Json& i = *result;
   CHECK(i.at("family") == "deepseek_v3");
@@ -41,11 +41,11 @@ TEST_CASE("inspect: the bundled model has the counts that its README states") {
   CHECK(i.at("warnings").empty());
   CHECK(i.at("conventions").at("closed-groups") == "minus-infinity");
   CHECK(i.at("digest").at("weights_of") == "headers");
-  CHECK(i.at("digest").at("config") == sha256_hex(*read_file(kDemo + "model/config.json")));
+  CHECK(i.at("digest").at("config") == sha256_hex(*read_file(kBundled + "model/config.json")));
 }
 
 TEST_CASE("inspect: block scales of the fork are not parameters") {
-  const auto result = inspect_model(kDemo + "model-fp8", {});
+  const auto result = inspect_model(kBundled + "model-fp8", {});
   REQUIRE(result.ok());
   CHECK(result->at("params_total") == 2029188);
   CHECK(result->at("params_stored") == 2888128);
@@ -55,14 +55,14 @@ TEST_CASE("inspect: block scales of the fork are not parameters") {
 }
 
 TEST_CASE("inspect: --digest reads the bytes and says so") {
-  const auto result = inspect_model(kDemo + "model", {.read_bytes = true});
+  const auto result = inspect_model(kBundled + "model", {.read_bytes = true});
   REQUIRE(result.ok());
   CHECK(result->at("digest").at("weights_of") == "bytes");
-  CHECK(result->at("digest").at("weights") == Checkpoint::open(kDemo + "model")->weights_digest());
+  CHECK(result->at("digest").at("weights") == Checkpoint::open(kBundled + "model")->weights_digest());
 }
 
 TEST_CASE("inspect: the tensor list names every tensor once") {
-  const auto result = inspect_model(kDemo + "model", {.list_tensors = true});
+  const auto result = inspect_model(kBundled + "model", {.list_tensors = true});
   REQUIRE(result.ok());
   const Json& list = result->at("tensor_list");
   REQUIRE(list.size() == 221);
@@ -73,7 +73,7 @@ TEST_CASE("inspect: the tensor list names every tensor once") {
 }
 
 TEST_CASE("inspect: one shard by itself is told as a part") {
-  const auto result = inspect_model(kDemo + "model/model-00002-of-00002.safetensors", {});
+  const auto result = inspect_model(kBundled + "model/model-00002-of-00002.safetensors", {});
   REQUIRE(result.ok());
   REQUIRE(result->at("warnings").size() == 1);
   CHECK(result->at("warnings")[0].get<std::string>().find("not the whole model") != std::string::npos);
@@ -140,7 +140,7 @@ TEST_CASE("inspect: every oracle of a known family fits its configuration") {
 
 TEST_CASE("inspect: on the command line, as JSON and as a table") {
   Scratch scratch;
-  const auto json = run_assay({"inspect", kDemo + "model", "--json"}, scratch.path());
+  const auto json = run_assay({"inspect", kBundled + "model", "--json"}, scratch.path());
   CHECK(json.code == 0);
   CHECK(json.err.empty());
   const auto document = parse_json(json.out, "stdout");
@@ -151,7 +151,7 @@ TEST_CASE("inspect: on the command line, as JSON and as a table") {
     INFO(field);
     CHECK(document->contains(field));
   }
-  const auto table = run_assay({"inspect", kDemo + "model"}, scratch.path());
+  const auto table = run_assay({"inspect", kBundled + "model"}, scratch.path());
   CHECK(table.code == 0);
   CHECK(table.out.find("2,029,188, active per token 1,199,748") != std::string::npos);
   CHECK(fs::is_empty(scratch.path()));  // no database is made

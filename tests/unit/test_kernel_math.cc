@@ -35,20 +35,20 @@ double exact_of(Function f, double x) {
   return 0;
 }
 
-struct Case {
+struct MathCase {
   Function f;
   const char* name;
   double max_ulp;
   double from, to;
 };
-const Case kCases[] = {{Function::exp, "exp", 1.1, -104, 88.72},
+const MathCase kMathCases[] = {{Function::exp, "exp", 1.1, -104, 88.72},
                        {Function::log, "log", 2, 1e-45, 3.4e38},
                        {Function::sigmoid, "sigmoid", 3, -87, 120},
                        {Function::silu, "silu", 4, -80, 1e30},
                        {Function::tanh, "tanh", 3, -1e30, 1e30}};
 
 // Every 1021st float between the limits, both signs: a few million arguments over all exponents.
-std::vector<float> arguments(const Case& c) {
+std::vector<float> arguments(const MathCase& c) {
   std::vector<float> out;
   for (std::uint64_t bits = 0; bits < (std::uint64_t{1} << 32); bits += 1021) {
     const float x = std::bit_cast<float>(static_cast<std::uint32_t>(bits));
@@ -64,7 +64,7 @@ std::vector<float> applied(const Compute& c, Function f, const std::vector<float
 }
 
 TEST_CASE("kernels: elementwise functions keep their stated error and their bits") {
-  for (const Case& c : kCases) {
+  for (const MathCase& c : kMathCases) {
     const auto x = arguments(c);
     REQUIRE(x.size() > 1'000'000);
     std::vector<float> first;

@@ -10,7 +10,7 @@ namespace {
 struct Shape {
   std::int64_t n_out, n_in, n_tokens;
 };
-const Shape kShapes[] = {{1, 1, 1},    {33, 5, 2},     {32, 512, 3},  {70, 513, 4},
+const Shape kProducts[] = {{1, 1, 1},    {33, 5, 2},     {32, 512, 3},  {70, 513, 4},
                          {40, 511, 5}, {64, 1100, 13}, {96, 700, 61}, {31, 1024, 250}};
 
 // The contract in plain loops.
@@ -87,7 +87,7 @@ TEST_CASE("kernels: bf16 widens exactly and rounds to nearest even") {
 
 TEST_CASE("kernels: the matrix product is the defined one, bit for bit") {
   for (const auto format : {WeightFormat::f32, WeightFormat::bf16}) {
-    for (const Shape& s : kShapes) {
+    for (const Shape& s : kProducts) {
       const auto n_w = static_cast<std::size_t>(s.n_out * s.n_in),
                  n_x = static_cast<std::size_t>(s.n_tokens * s.n_in);
       for (const bool hard : {false, true}) {

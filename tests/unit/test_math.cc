@@ -5,12 +5,12 @@
 #include <vector>
 
 #include "base/rng.h"
-#include "suites/math_equal.h"
-#include "suites/math_expand.h"
-#include "suites/math_lex.h"
-#include "suites/math_parse.h"
-#include "suites/math_probe.h"
-#include "suites/math_units.h"
+#include "suites/math/math_equal.h"
+#include "suites/math/math_expand.h"
+#include "suites/math/math_lex.h"
+#include "suites/math/math_parse.h"
+#include "suites/math/math_probe.h"
+#include "suites/math/math_units.h"
 #include "suites/score.h"
 #include "tests/catch.h"
 

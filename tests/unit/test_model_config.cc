@@ -13,10 +13,10 @@ using namespace assay;
 
 namespace {
 
-const std::string kModel = ASSAY_TREE "/suites/data/demo/model/config.json";
+const std::string kConfigFolder = ASSAY_TREE "/suites/data/demo/model/config.json";
 
-ModelConfig bundled() {
-  auto config = read_model_config(kModel);
+ModelConfig bundled_config() {
+  auto config = read_model_config(kConfigFolder);
   REQUIRE(config.ok());
   return *config;
 }
@@ -31,7 +31,7 @@ std::string value_of(const ModelConfig& c, std::string_view name) {
 }  // namespace
 
 TEST_CASE("model config: the bundled model is read as its makers counted it") {
-  const ModelConfig c = bundled();
+  const ModelConfig c = bundled_config();
   CHECK(c.model_type == "deepseek_v3");
   CHECK(c.n_moe_layers() == 3);
   CHECK(!c.layers[0].is_moe);
@@ -149,7 +149,7 @@ TEST_CASE("model config: parameters do not depend on how experts are stored") {
 }
 
 TEST_CASE("conventions: the authors' choices are the default, each can be switched, others are refused") {
-  ModelConfig c = bundled();
+  ModelConfig c = bundled_config();
   CHECK(value_of(c, "yarn-softmax-scale") == "mscale-squared");
   CHECK(value_of(c, "closed-groups") == "minus-infinity");
   CHECK(value_of(c, "group-score") == "top2-sum");
@@ -173,7 +173,7 @@ TEST_CASE("conventions: the authors' choices are the default, each can be switch
 TEST_CASE(
     "rope: YaRN of the bundled model keeps fast pairs, divides slow ones, and scales the soft-max by mscale "
     "squared") {
-  ModelConfig c = bundled();
+  ModelConfig c = bundled_config();
   const auto f = rope_frequencies(c.rope, c.rope_dim());
   REQUIRE(f.size() == 8);
   CHECK(f[0] == 1.0);

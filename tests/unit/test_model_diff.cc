@@ -3,8 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/rng.h"
-#include "eval/model_diff.h"
-#include "eval/text_diff.h"
+#include "eval/compare/model_diff.h"
+#include "eval/compare/text_diff.h"
 #include "reference/weights/writer.h"
 #include "tests/catch.h"
 #include "tests/command.h"
@@ -15,7 +15,7 @@ namespace {
 using namespace assay;
 namespace fs = std::filesystem;
 
-constexpr std::size_t kRows = 32, kCols = 40;  // of every up-projection
+constexpr std::size_t kDiffRows = 32, kCols = 40;  // of every up-projection
 
 struct Made {
   std::uint64_t seed = 1;
@@ -36,8 +36,8 @@ std::vector<float> normals(std::uint64_t seed, std::uint64_t stream, std::size_t
 }
 
 void add_outer(std::vector<float>& matrix, std::uint64_t stream) {
-  const auto u = normals(50, stream, kRows, 0.1), v = normals(51, stream, kCols, 0.05);
-  for (std::size_t i = 0; i < kRows; ++i) {
+  const auto u = normals(50, stream, kDiffRows, 0.1), v = normals(51, stream, kCols, 0.05);
+  for (std::size_t i = 0; i < kDiffRows; ++i) {
     for (std::size_t j = 0; j < kCols; ++j) matrix[i * kCols + j] += u[i] * v[j];
   }
 }
@@ -48,13 +48,13 @@ std::string make(const Scratch& scratch, const std::string& name, const Made& re
   values.reserve(8);
   std::vector<TensorOut> tensors;
   for (std::uint64_t layer = 0; layer < 6; ++layer) {
-    auto& matrix = values.emplace_back(normals(recipe.seed, layer, kRows * kCols, 0.02));
+    auto& matrix = values.emplace_back(normals(recipe.seed, layer, kDiffRows * kCols, 0.02));
     const auto noise = normals(60, layer, matrix.size(), recipe.full_noise);
     for (std::size_t i = 0; i < matrix.size(); ++i) matrix[i] += noise[i];
     for (int r = 0; r < recipe.rank; ++r) add_outer(matrix, layer * 16 + static_cast<std::uint64_t>(r));
     tensors.push_back(
         tensor_out("model.layers." + std::to_string(layer) + "." + recipe.layer_name + ".up_proj.weight",
-                   {kRows, kCols}, matrix));
+                   {kDiffRows, kCols}, matrix));
   }
   values.push_back(normals(7, 0, static_cast<std::size_t>(recipe.vocabulary) * 4, 1));
   tensors.push_back(tensor_out("model.embed_tokens.weight", {recipe.vocabulary, 4}, values.back()));

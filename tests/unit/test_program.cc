@@ -1,7 +1,7 @@
 // From an output to a program and from its outcome to a score; nothing is run here.
 #include <string>
 
-#include "eval/judge_programs.h"
+#include "eval/runs/judge_programs.h"
 #include "suites/program.h"
 #include "suites/score.h"
 #include "tests/catch.h"

@@ -12,10 +12,10 @@ using namespace assay;
 
 namespace {
 
-struct Sample {
+struct QuerySample {
   test::Folder folder;
   Result<Database> database;
-  Sample()
+  QuerySample()
       : database((test::make_sample_database(folder.file("a.db")),
                   Database::open_read_only(folder.file("a.db")))) {
     REQUIRE(database.ok());
@@ -32,7 +32,7 @@ T value_of(Result<T> result) {
 }  // namespace
 
 TEST_CASE("query: a claim carries its newest verdict, an open one none") {
-  const Sample sample;
+  const QuerySample sample;
   const auto claims = value_of(claim_rows(*sample));
   REQUIRE(claims.size() == 2);
   CHECK(claims[0].key == "demo-a");
@@ -55,7 +55,7 @@ TEST_CASE("query: a claim carries its newest verdict, an open one none") {
 }
 
 TEST_CASE("query: the score of a run is recomputed from its items") {
-  const Sample sample;
+  const QuerySample sample;
   const auto runs = value_of(run_rows(*sample));
   REQUIRE(runs.size() == 3);
   const RunRow& choice = runs[0];
@@ -79,7 +79,7 @@ TEST_CASE("query: the score of a run is recomputed from its items") {
 TEST_CASE(
     "query: bits per byte is total bits over total bytes, or the mean where no log-probabilities are "
     "stored") {
-  const Sample sample;
+  const QuerySample sample;
   const auto runs = value_of(run_rows(*sample));
   const double ratio = 40.0 / std::log(2.0) / 30;
   CHECK(*runs[1].score == Approx(ratio).epsilon(1e-12));
@@ -95,7 +95,7 @@ TEST_CASE(
 }
 
 TEST_CASE("query: several random samples give an error on these very items, one random sample does not") {
-  const Sample sample;
+  const QuerySample sample;
   const auto runs = value_of(run_rows(*sample));
   // Four items of two samples, one right: variance of an item's mean 0.25 / 1; se = sqrt(4 * 0.25) / 4.
   CHECK(*runs[2].se_fixed == Approx(0.25));
@@ -127,7 +127,7 @@ TEST_CASE("query: a score of plain proportions has Wilson's interval, and no ite
 }
 
 TEST_CASE("query: items come in pages by key, filtered and searched") {
-  const Sample sample;
+  const QuerySample sample;
   ItemQuery query{
       .run_id = 1, .filter = ItemFilter::all, .subset = "", .contains = "", .after = -1, .limit = 3};
   const auto first = value_of(item_rows(*sample, query));
@@ -161,7 +161,7 @@ TEST_CASE("query: items come in pages by key, filtered and searched") {
 }
 
 TEST_CASE("query: an item's detail has prompt, options with tokens, or samples") {
-  const Sample sample;
+  const QuerySample sample;
   const ItemDetail choice = value_of(item_detail(*sample, 1));
   CHECK(choice.prompt == "The prompt");
   CHECK(choice.cluster == "stem");
@@ -183,7 +183,7 @@ TEST_CASE("query: an item's detail has prompt, options with tokens, or samples")
 }
 
 TEST_CASE("query: subsets, comparisons, similarities, costs, kernels, models, artifacts, events") {
-  const Sample sample;
+  const QuerySample sample;
   const auto subsets = value_of(subset_rows(*sample, 1));
   REQUIRE(subsets.size() == 2);
   CHECK(subsets[0].subset == "fact");

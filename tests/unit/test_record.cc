@@ -2,7 +2,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "eval/record.h"
+#include "eval/runs/record.h"
 #include "tests/catch.h"
 
 namespace {

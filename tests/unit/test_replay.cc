@@ -1,12 +1,12 @@
 // Replay of stored outputs: every trap of such files in small, the audit, the rows, sensitivity.
-#include "eval/replay.h"
+#include "eval/replay/replay.h"
 
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "eval/score_lines.h"
+#include "eval/runs/score_lines.h"
 #include "suites/input.h"
 #include "tests/catch.h"
 

@@ -4,7 +4,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "eval/replay.h"
+#include "eval/replay/replay.h"
 #include "tests/catch.h"
 
 namespace {
@@ -12,14 +12,14 @@ namespace {
 using namespace assay;
 namespace fs = std::filesystem;
 
-class Folder {
+class FormatFolder {
  public:
-  Folder() {
+  FormatFolder() {
     static int count = 0;
     path_ = fs::temp_directory_path() / ("assay-formats-" + std::to_string(::getpid()) + "-" + std::to_string(count++));
     fs::create_directories(path_);
   }
-  ~Folder() { fs::remove_all(path_); }
+  ~FormatFolder() { fs::remove_all(path_); }
   std::string write(const std::string& name, const std::string& text) {
     fs::create_directories((path_ / name).parent_path());
     std::ofstream(path_ / name, std::ios::binary) << text;
@@ -64,7 +64,7 @@ std::string mmlu_row(const std::string& id, const std::string& text, const std::
 }  // namespace
 
 TEST_CASE("formats: mmlu-pro, bare strings and all") {
-  Folder f;
+  FormatFolder f;
   const std::string text = "[" + mmlu_row("1", "so the answer is (B).", "B", "B") + ",\n\"a bare string\", " +
                            mmlu_row("2", "Answer: A. The answer is not known, C", "A", "C") + ", " + mmlu_row("3", "the answer is A. the answer is B", "A", "B") +
                            ", {\"question_id\": 4, \"answer\": \"A\"}, {\"no\": \"id\"}, " + mmlu_row("1", "again", "B", "B") + "]";
@@ -103,7 +103,7 @@ TEST_CASE("formats: mmlu-pro, bare strings and all") {
 }
 
 TEST_CASE("formats: bbh takes what follows the last marker") {
-  Folder f;
+  FormatFolder f;
   const auto output = [](const char* question, const char* prediction, const char* target) {
     return Json{{"input", std::string("Solve.\n\nQ: first\nA: 1\n\nQ: ") + question + "\nA: Let's think."}, {"prediction", prediction}, {"target", target}};
   };
@@ -124,7 +124,7 @@ TEST_CASE("formats: bbh takes what follows the last marker") {
 }
 
 TEST_CASE("formats: misguided-attention in its three forms") {
-  Folder f;
+  FormatFolder f;
   f.write("published_average_scores.txt", "a-model\t0.375\nb-model\t0.900\n");
   const auto scores = f.write("scores/detailed_evaluations_x.json",
                               R"({"p1": {"a-model": [{"total_score": 1.0, "met": [true, true]}, {"total_score": 0.5, "met": [true, false]}]},
@@ -146,7 +146,7 @@ TEST_CASE("formats: misguided-attention in its three forms") {
 }
 
 TEST_CASE("formats: wildbench has the judge's score and the lengths") {
-  Folder f;
+  FormatFolder f;
   f.write("published_score.json", R"({"m": {"score": 4.5, "adjusted_score": -1.0, "avg_len": 2.0, "total": 3}})");
   const auto path = f.write("m.score.json", R"([{"session_id": "a", "score": "3", "model_output": "\u00e9\u00e9"}, {"session_id": "b", "score": 6, "model_output": ""},
       {"session_id": "c", "score": "N/A", "model_output": "x"}, {"session_id": "d", "score": "11", "model_output": "x"}])");
@@ -158,7 +158,7 @@ TEST_CASE("formats: wildbench has the judge's score and the lengths") {
 }
 
 TEST_CASE("formats: cruxeval counts the flags of its samples") {
-  Folder f;
+  FormatFolder f;
   const auto path = f.write("s.json", R"({"raw_generations": {"sample_0": ["1", "2", "3", "4", "5", "6"], "sample_1": ["x", "x", "x", "x", "x", "x"], "sample_2": ["a"]},
       "raw_scored_generations": {"sample_0": [true, false, false, false, false, false], "sample_1": [true, true, true, true, true, true], "sample_2": [true, false]},
       "pass_at_1": 58.33333333333333, "pass_at_5": 91.66666666666666})");
@@ -177,7 +177,7 @@ TEST_CASE("formats: cruxeval counts the flags of its samples") {
 }
 
 TEST_CASE("formats: evalplus, EvalPerf and plain results") {
-  Folder f;
+  FormatFolder f;
   f.write("published_evalperf_combined.json", R"({"m-1": {"dps": 80.0, "dps_norm": 70.5, "pass@1": 55.0}})");
   const auto path = f.write("m-1_vllm_temp_1.0_evalperf_results.brief.json",
                             R"({"summary": {"dps": 80.0, "dps_norm": 70.0, "pass@1": 55.0}, "eval": {"HumanEval/9": {"dps": 80.0, "dps_norm": 70.0, "pass@1": 100.0,
@@ -198,7 +198,7 @@ TEST_CASE("formats: evalplus, EvalPerf and plain results") {
 }
 
 TEST_CASE("formats: samples have rows of their own") {
-  Folder f;
+  FormatFolder f;
   const auto path = f.write("s.json", R"({"raw_generations": {"sample_0": ["1", "2"]}, "raw_scored_generations": {"sample_0": [true, false]}})");
   auto database = Database::create(f.path() + "/r.db");
   REQUIRE(database.ok());
@@ -213,7 +213,7 @@ TEST_CASE("formats: samples have rows of their own") {
 }
 
 TEST_CASE("formats: a cut document gives what stood before the cut") {
-  Folder f;
+  FormatFolder f;
   const auto r = run(f.write("s.json", R"({"p1": {"a": [{"total_score": 1}]}, "p2": {"a": [{"total_sc)"), "misguided-attention", "misguided-attention")[0];
   CHECK(r.audit.seen == 1);
   REQUIRE(r.warnings.size() == 1);

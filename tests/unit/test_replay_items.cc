@@ -1,5 +1,5 @@
 // Which item a stored record speaks of, in what order its options stand, and whose filter speaks of which protocol.
-#include "eval/replay_items.h"
+#include "eval/replay/replay_items.h"
 
 #include "tests/catch.h"
 

@@ -1,12 +1,12 @@
 // Replay of responses with verdicts on single instructions: both readings of the verdicts, records without ids, the printed table.
-#include "eval/replay_labels.h"
+#include "eval/replay/replay_labels.h"
 
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "base/sha256.h"
-#include "eval/replay.h"
+#include "eval/replay/replay.h"
 #include "tests/catch.h"
 
 namespace {
@@ -14,23 +14,23 @@ namespace {
 using namespace assay;
 namespace fs = std::filesystem;
 
-constexpr const char* kItems =
+constexpr const char* kLabelItems =
     R"({"key":1,"prompt":"No commas, in quotes.","instruction_id_list":["punctuation:no_comma","startend:quotation"],"kwargs":[{},{}]})"
     "\n"
     R"({"key":2,"prompt":"No commas.","instruction_id_list":["punctuation:no_comma"],"kwargs":[{"num_words":null}]})"
     "\n";
 
-class Folder {
+class LabelFolder {
  public:
-  Folder() : path_(fs::temp_directory_path() / ("assay-labels-" + std::to_string(::getpid()))) {
-    write("items.jsonl", kItems);
+  LabelFolder() : path_(fs::temp_directory_path() / ("assay-labels-" + std::to_string(::getpid()))) {
+    write("items.jsonl", kLabelItems);
     Json suite = {{"name", "tiny"}, {"title", "t"}, {"source", "own"}, {"licence", "own"}};
-    suite["items"] = {{"origin", "bundled"}, {"file", "items.jsonl"}, {"sha256", sha256_hex(kItems)}, {"count", 2}, {"gold", "instructions"},
+    suite["items"] = {{"origin", "bundled"}, {"file", "items.jsonl"}, {"sha256", sha256_hex(kLabelItems)}, {"count", 2}, {"gold", "instructions"},
                       {"fields", {{"id", "key"}, {"question", "prompt"}, {"instruction_id_list", "instruction_id_list"}, {"kwargs", "kwargs"}}}};
     suite["protocols"] = {protocol("chat", "instructions", true), protocol("m-ifeval", "instruction-labels", false)};
     write("tiny.suite.json", suite.dump());
   }
-  ~Folder() { fs::remove_all(path_); }
+  ~LabelFolder() { fs::remove_all(path_); }
 
   std::string write(const std::string& name, const std::string& text) const {
     fs::create_directories((path_ / name).parent_path());
@@ -74,7 +74,7 @@ double value(const std::vector<Metric>& metrics, std::string_view name) {
 }
 
 TEST_CASE("replay labels: the file's verdicts make the metrics, ours stand beside them") {
-  const Folder folder;
+  const LabelFolder folder;
   const auto results = folder.replay(folder.write("en/a-model.jsonl", kResponses));
   REQUIRE(results.ok());
   REQUIRE(results->size() == 1);
@@ -101,7 +101,7 @@ TEST_CASE("replay labels: the file's verdicts make the metrics, ours stand besid
 }
 
 TEST_CASE("replay labels: under a protocol of checkers the labels are compared only") {
-  const Folder folder;
+  const LabelFolder folder;
   const auto results = folder.replay(folder.write("en/a-model.jsonl", kResponses), "chat");
   REQUIRE(results.ok());
   CHECK(value(results->front().metrics, "strict_instruction") == 0);
@@ -111,7 +111,7 @@ TEST_CASE("replay labels: under a protocol of checkers the labels are compared o
 }
 
 TEST_CASE("replay labels: files as evaluation_main.py writes them, and files without labels") {
-  const Folder folder;
+  const LabelFolder folder;
   const auto results = folder.replay(folder.write(
       "google.jsonl",
       R"({"follow_all_instructions":true,"follow_instruction_list":[true],"instruction_id_list":["punctuation:no_comma"],"prompt":"No commas.","response":"yes"})"));
@@ -131,7 +131,7 @@ TEST_CASE("replay labels: files as evaluation_main.py writes them, and files wit
 }
 
 TEST_CASE("replay labels: the cell of the printed table") {
-  const Folder folder;
+  const LabelFolder folder;
   const std::string file = folder.write("en/claude-3-opus-20240229.jsonl", kResponses);
   const std::pair<std::string, bool> cells[] = {{"33.3", true}, {"33.4", false}, {"33", false}};
   for (const auto& [cell, agrees] : cells) {
@@ -148,7 +148,7 @@ TEST_CASE("replay labels: the cell of the printed table") {
 }
 
 TEST_CASE("replay labels: a file's language names its suite") {
-  const Folder folder;
+  const LabelFolder folder;
   const auto record = [&](const std::string& id) { return folder.write("f.jsonl", R"({"prompt":"p","response":"r","instruction_id_list":[")" + id + "\"]}\n"); };
   CHECK(suite_of_file("m-ifeval", "ifeval", record("fr:punctuation:no_comma")) == "ifeval-fr");
   CHECK(suite_of_file("m-ifeval", "ifeval", record("es:punctuation:no_comma")) == "ifeval-es");

@@ -1,5 +1,5 @@
 // Texts to requests: the split of context and continuation, BOS, cuts and windows.
-#include "eval/requests.h"
+#include "eval/runs/requests.h"
 
 #include <fmt/format.h>
 

@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
-#include "eval/run.h"
-#include "eval/stored_results.h"
+#include "eval/replay/stored_results.h"
+#include "eval/runs/run.h"
 #include "reports/export.h"
 #include "tests/catch.h"
 #include "tests/command.h"
@@ -16,7 +16,7 @@ using namespace assay;
 
 namespace {
 
-EvalModel& bundled() { return const_cast<EvalModel&>(serve_test::bundled()); }
+EvalModel& bundled_model() { return const_cast<EvalModel&>(serve_test::bundled()); }
 
 struct Kind {
   const char *suite, *protocol;
@@ -25,9 +25,9 @@ constexpr Kind kKinds[] = {{"world-mc", "textnorm-0shot"}, {"tales-bpb", "bos-mi
 
 Suite suite_of(const char* name) { return load_suite(name).value(); }
 
-class Store {
+class ResumeStore {
  public:
-  Store() : database_(Database::create(scratch_ / "a.db").value()), recorder_(Recorder::open(database_).value()) {}
+  ResumeStore() : database_(Database::create(scratch_ / "a.db").value()), recorder_(Recorder::open(database_).value()) {}
   Recorder& recorder() { return recorder_; }
   Database& database() { return database_; }
   std::int64_t number(const std::string& sql) {
@@ -51,13 +51,13 @@ class Store {
 
 const RunOptions kOptions{.seed = 5, .limit = 24, .quiet = true};
 
-RunReport fresh(Store& store, const Suite& suite, const Protocol& protocol) {
-  auto report = run_suite(store.recorder(), bundled(), suite, protocol, kOptions);
+RunReport fresh(ResumeStore& store, const Suite& suite, const Protocol& protocol) {
+  auto report = run_suite(store.recorder(), bundled_model(), suite, protocol, kOptions);
   if (!report.ok()) FAIL(report.error().text());
   return std::move(*report);
 }
 
-Code refusal(Store& store, EvalModel& model, const Suite& suite, const Protocol& protocol, const RunOptions& options = kOptions) {
+Code refusal(ResumeStore& store, EvalModel& model, const Suite& suite, const Protocol& protocol, const RunOptions& options = kOptions) {
   const auto report = resume_run(store.recorder(), model, suite, protocol, 1, options);
   REQUIRE_FALSE(report.ok());
   return report.error().code;
@@ -81,13 +81,13 @@ void check_same(const RunReport& a, const RunReport& b) {
 TEST_CASE("resume: stored results scored again are the fresh ones") {
   for (const Kind& kind : kKinds) {
     INFO(kind.suite);
-    Store store;
+    ResumeStore store;
     const Suite suite = suite_of(kind.suite);
     const Protocol& protocol = *suite.find_protocol(kind.protocol);
     fresh(store, suite, protocol);
     const std::vector<std::size_t> items = choose_items(suite, kOptions);
     Progress progress("", 0, "", true);
-    const auto asked = ask_items(bundled(), suite, protocol, items, kOptions.seed, progress).value();
+    const auto asked = ask_items(bundled_model(), suite, protocol, items, kOptions.seed, progress).value();
     const auto rows = store.recorder().items(1, suite).value();
     const auto stored = stored_results(store.database(), 1, suite, protocol, items, rows).value();
     REQUIRE(stored.size() == asked.size());
@@ -115,19 +115,19 @@ TEST_CASE("resume: whatever part of a run is there, the rest makes it whole") {
     INFO(kind.suite);
     const Suite suite = suite_of(kind.suite);
     const Protocol& protocol = *suite.find_protocol(kind.protocol);
-    Store whole;
+    ResumeStore whole;
     const RunReport expected = fresh(whole, suite, protocol);
     const std::string canonical = whole.canonical();
     for (const char* lost : {"1", "item_id % 3 = 0", "id > 10", "id = 24"}) {
       INFO(lost);
-      Store store;
+      ResumeStore store;
       fresh(store, suite, protocol);
       // As if the process had ended before those items: their share of the tokens was never written.
       store.run(std::string("DELETE FROM item_result WHERE ") + lost);
       const std::int64_t left = store.number("SELECT count(*) FROM item_result");
       store.run("UPDATE run SET status = 'running', tokens_asked = 0, tokens_computed = 0, tokens_generated = 0");
       const std::int64_t highest = store.number("SELECT coalesce(max(id), 0) FROM item_result");
-      const auto report = resume_run(store.recorder(), bundled(), suite, protocol, 1, kOptions);
+      const auto report = resume_run(store.recorder(), bundled_model(), suite, protocol, 1, kOptions);
       REQUIRE(report.ok());
       CHECK(report->status == "complete");
       CHECK(report->run_id == 1);
@@ -144,10 +144,10 @@ TEST_CASE("resume: whatever part of a run is there, the rest makes it whole") {
 TEST_CASE("resume: a complete run stays as it is") {
   const Suite suite = suite_of("world-mc");
   const Protocol& protocol = *suite.find_protocol("text-0shot");
-  Store store;
+  ResumeStore store;
   const RunReport first = fresh(store, suite, protocol);
   const std::string canonical = store.canonical();
-  const auto again = resume_run(store.recorder(), bundled(), suite, protocol, 1, kOptions);
+  const auto again = resume_run(store.recorder(), bundled_model(), suite, protocol, 1, kOptions);
   REQUIRE(again.ok());
   check_same(*again, first);
   CHECK(again->seconds == first.seconds);
@@ -158,7 +158,7 @@ TEST_CASE("resume: a complete run stays as it is") {
 TEST_CASE("resume: changed weights, suite, protocol, items or recipe are refused") {
   const Suite suite = suite_of("world-mc");
   const Protocol& protocol = *suite.find_protocol("text-0shot");
-  Store store;
+  ResumeStore store;
   fresh(store, suite, protocol);
   store.run("DELETE FROM item_result WHERE id > 5");
   const std::string before = store.canonical();
@@ -168,15 +168,15 @@ TEST_CASE("resume: changed weights, suite, protocol, items or recipe are refused
   CHECK(refusal(store, *fork, suite, protocol) == Code::digest_changed);
   Protocol other = protocol;
   other.digest += "x";
-  CHECK(refusal(store, bundled(), suite, other) == Code::digest_changed);
-  CHECK(refusal(store, bundled(), suite, *suite.find_protocol("text-3shot")) == Code::digest_changed);
+  CHECK(refusal(store, bundled_model(), suite, other) == Code::digest_changed);
+  CHECK(refusal(store, bundled_model(), suite, *suite.find_protocol("text-3shot")) == Code::digest_changed);
   Suite changed = suite;
   changed.items[choose_items(suite, kOptions)[3]].question += "?";
-  CHECK(refusal(store, bundled(), changed, protocol) == Code::digest_changed);
-  CHECK(refusal(store, bundled(), suite, protocol, {.seed = 6, .limit = 24, .quiet = true}) == Code::digest_changed);
-  CHECK(refusal(store, bundled(), suite, protocol, {.seed = 5, .limit = 23, .quiet = true}) == Code::digest_changed);
-  CHECK(refusal(store, bundled(), suite, protocol, {.seed = 5, .quiet = true}) == Code::digest_changed);
-  const auto none = resume_run(store.recorder(), bundled(), suite, protocol, 99, kOptions);
+  CHECK(refusal(store, bundled_model(), changed, protocol) == Code::digest_changed);
+  CHECK(refusal(store, bundled_model(), suite, protocol, {.seed = 6, .limit = 24, .quiet = true}) == Code::digest_changed);
+  CHECK(refusal(store, bundled_model(), suite, protocol, {.seed = 5, .limit = 23, .quiet = true}) == Code::digest_changed);
+  CHECK(refusal(store, bundled_model(), suite, protocol, {.seed = 5, .quiet = true}) == Code::digest_changed);
+  const auto none = resume_run(store.recorder(), bundled_model(), suite, protocol, 99, kOptions);
   REQUIRE_FALSE(none.ok());
   CHECK(none.error().code == Code::not_found);
   CHECK(store.canonical() == before);  // a refusal leaves nothing behind
@@ -185,10 +185,10 @@ TEST_CASE("resume: changed weights, suite, protocol, items or recipe are refused
 TEST_CASE("resume: a refusal names what changed") {
   const Suite suite = suite_of("world-mc");
   const Protocol& protocol = *suite.find_protocol("text-0shot");
-  Store store;
+  ResumeStore store;
   fresh(store, suite, protocol);
   const auto changed = [&](auto change) {
-    EvalModel& model = bundled();
+    EvalModel& model = bundled_model();
     Protocol asked = protocol;
     Suite other = suite;
     RunOptions options = kOptions;
@@ -218,8 +218,8 @@ TEST_CASE("resume: a run of many samples goes on sample by sample") {
   protocol.sampling.samples = 4;
   protocol.metrics = {"avg@4", "pass@1", "pass@2", "maj@4", "no_answer"};
   const RunOptions options{.seed = 5, .limit = 6, .quiet = true};
-  Store whole;
-  const auto expected = run_suite(whole.recorder(), bundled(), suite, protocol, options);
+  ResumeStore whole;
+  const auto expected = run_suite(whole.recorder(), bundled_model(), suite, protocol, options);
   REQUIRE(expected.ok());
   CHECK(whole.number("SELECT count(*) FROM sample") == 24);
   CHECK(whole.number("SELECT count(DISTINCT output) FROM sample") > 6);
@@ -228,8 +228,8 @@ TEST_CASE("resume: a run of many samples goes on sample by sample") {
   const std::string canonical = whole.canonical();
   for (const char* lost : {"sample_index >= 2", "sample_index = 1", "sample_index % 2 = 0", "item_id % 2 = 0 AND sample_index = 3"}) {
     INFO(lost);
-    Store store;
-    REQUIRE(run_suite(store.recorder(), bundled(), suite, protocol, options).ok());
+    ResumeStore store;
+    REQUIRE(run_suite(store.recorder(), bundled_model(), suite, protocol, options).ok());
     // As if it had ended before those samples: the others of their items wait.
     store.run(std::string("INSERT INTO sample_waiting SELECT r.run_id, r.item_id, s.sample_index, s.output, s.finish_reason, s.tokens_generated, s.seed, 0, "
                           "r.prompt_digest, r.ids_digest, r.prompt, s.input_cut FROM sample s JOIN item_result r ON r.id = s.item_result_id WHERE NOT (") + lost + ")");
@@ -238,7 +238,7 @@ TEST_CASE("resume: a run of many samples goes on sample by sample") {
     store.run("DELETE FROM item_result");
     store.run("UPDATE run SET status = 'running', tokens_asked = 0, tokens_computed = 0, tokens_generated = 0");
     const std::int64_t there = store.number("SELECT count(*) FROM sample_waiting");
-    const auto report = resume_run(store.recorder(), bundled(), suite, protocol, 1, options);
+    const auto report = resume_run(store.recorder(), bundled_model(), suite, protocol, 1, options);
     REQUIRE(report.ok());
     CHECK(report->status == "complete");
     CHECK(there > 0);
@@ -246,7 +246,7 @@ TEST_CASE("resume: a run of many samples goes on sample by sample") {
     CHECK(store.number("SELECT tokens_generated FROM run") < whole.number("SELECT tokens_generated FROM run"));  // only the rest was asked
     CHECK(store.number("SELECT count(*) FROM sample_waiting") == 0);
     for (std::size_t i = 0; i < expected->metrics.size(); ++i) CHECK(report->metrics[i].value == expected->metrics[i].value);
-    const auto outputs = [](Store& from) {
+    const auto outputs = [](ResumeStore& from) {
       std::string out;
       auto rows = from.database().prepare("SELECT r.item_id, s.sample_index, s.output FROM sample s JOIN item_result r ON r.id = s.item_result_id ORDER BY 1, 2").value();
       while (rows.next().value()) out += rows.text(2) + "\n";
@@ -259,10 +259,10 @@ TEST_CASE("resume: a run of many samples goes on sample by sample") {
 TEST_CASE("resume: a stored result that lacks what it was scored from is refused") {
   const Suite suite = suite_of("world-mc");
   const Protocol& protocol = *suite.find_protocol("text-0shot");
-  Store store;
+  ResumeStore store;
   fresh(store, suite, protocol);
   store.run("DELETE FROM continuation WHERE option_index = 3 AND item_result_id = 7");
-  CHECK(refusal(store, bundled(), suite, protocol) == Code::bad_value);
+  CHECK(refusal(store, bundled_model(), suite, protocol) == Code::bad_value);
 }
 
 TEST_CASE("resume: the command makes nothing where there is nothing, and waits for no other writer") {

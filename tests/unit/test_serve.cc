@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <thread>
 
-#include "eval/generation.h"
-#include "eval/requests.h"
+#include "eval/runs/generation.h"
+#include "eval/runs/requests.h"
 #include "reference/text/utf8.h"
 #include "tests/serve_fixture.h"
 

@@ -5,9 +5,9 @@
 #include <thread>
 
 #include "base/rng.h"
-#include "eval/generation.h"
-#include "eval/serve_queue.h"
-#include "eval/serve_text.h"
+#include "eval/runs/generation.h"
+#include "eval/serve/serve_queue.h"
+#include "eval/serve/serve_text.h"
 #include "reference/text/utf8.h"
 #include "tests/serve_fixture.h"
 

@@ -1,4 +1,4 @@
-#include "eval/similarity_outputs.h"
+#include "eval/compare/similarity_outputs.h"
 
 #include <fmt/format.h>
 

@@ -7,7 +7,7 @@
 #include <numeric>
 
 #include "base/rng.h"
-#include "eval/similarity_weights.h"
+#include "eval/compare/similarity_weights.h"
 #include "reference/weights/writer.h"
 #include "reports/query.h"
 #include "tests/catch.h"
@@ -19,7 +19,7 @@ namespace {
 using namespace assay;
 namespace fs = std::filesystem;
 
-const std::string kDemo = std::string(ASSAY_TREE) + "/suites/data/demo/";
+const std::string kDemoFolder = std::string(ASSAY_TREE) + "/suites/data/demo/";
 
 std::vector<float> normals(std::uint64_t seed, std::uint64_t stream, std::size_t n, double sd = 1) {
   Stream random(seed, stream);
@@ -232,7 +232,7 @@ TEST_CASE("similarity of weights: numbers that are not finite are changed, not a
 
 TEST_CASE("similarity of weights: the bundled model, its fork and a sibling") {
   ThreadPool pool(2);
-  const auto pairs = similarity_of_weights(kDemo + "model", kDemo + "model-fp8", {}, pool);
+  const auto pairs = similarity_of_weights(kDemoFolder + "model", kDemoFolder + "model-fp8", {}, pool);
   REQUIRE(pairs.ok());
   REQUIRE(pairs->size() == 2);
   const WeightSimilarity& fork = (*pairs)[0];
@@ -253,8 +253,8 @@ TEST_CASE("similarity of weights: the bundled model, its fork and a sibling") {
 
 TEST_CASE("similarity of weights: threads do not show") {
   ThreadPool one(1), three(3);
-  const auto a = similarity_of_weights(kDemo + "model", kDemo + "model-fp8", {.siblings = 5}, one);
-  const auto b = similarity_of_weights(kDemo + "model", kDemo + "model-fp8", {.siblings = 5}, three);
+  const auto a = similarity_of_weights(kDemoFolder + "model", kDemoFolder + "model-fp8", {.siblings = 5}, one);
+  const auto b = similarity_of_weights(kDemoFolder + "model", kDemoFolder + "model-fp8", {.siblings = 5}, three);
   REQUIRE(a.ok());
   REQUIRE(b.ok());
   for (std::size_t i = 0; i < 2; ++i) {
@@ -276,7 +276,7 @@ TEST_CASE("similarity of weights: FP8 without scales is refused") {
 TEST_CASE("similarity of weights: the command stores what it prints") {
   Scratch scratch;
   const auto run =
-      run_assay({"similarity", "weights", kDemo + "model", kDemo + "model-fp8", "--siblings", "99", "--json"},
+      run_assay({"similarity", "weights", kDemoFolder + "model", kDemoFolder + "model-fp8", "--siblings", "99", "--json"},
                 scratch.path());
   REQUIRE(run.code == 0);
   const auto document = parse_json(run.out, "stdout");
@@ -298,7 +298,7 @@ TEST_CASE("similarity of weights: the command stores what it prints") {
   REQUIRE(tensors.ok());
   CHECK(tensors->size() == 221);
   CHECK(run_assay({"similarity", "outputs", "x"}, scratch.path()).code == 3);  // no such file
-  CHECK(run_assay({"similarity", "weights", kDemo + "model", "/no/such"}, scratch.path()).code == 3);
+  CHECK(run_assay({"similarity", "weights", kDemoFolder + "model", "/no/such"}, scratch.path()).code == 3);
 }
 
 }  // namespace

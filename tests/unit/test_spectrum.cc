@@ -3,7 +3,7 @@
 #include <numbers>
 
 #include "base/rng.h"
-#include "eval/spectrum.h"
+#include "eval/compare/spectrum.h"
 #include "tests/catch.h"
 
 namespace {

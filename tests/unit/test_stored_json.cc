@@ -1,7 +1,7 @@
 // Records as they are found in files of stored outputs: JSON as Python writes it, dotted paths, and several outputs of one item.
 #include <nlohmann/json.hpp>
 
-#include "eval/stored_parts.h"
+#include "eval/replay/stored_parts.h"
 #include "tests/catch.h"
 
 namespace {

@@ -6,7 +6,7 @@
 
 #include "base/json.h"
 #include "base/sha256.h"
-#include "eval/record.h"
+#include "eval/runs/record.h"
 #include "eval/suite_register.h"
 #include "suites/check_sources.h"
 #include "suites/definition.h"

@@ -1,11 +1,11 @@
 // Task files of lm-evaluation-harness: YAML as PyYAML reads it, Python's lists, and everything that is refused by its name.
 #include <nlohmann/json.hpp>
 
-#include "suites/task_import.h"
+#include "suites/tasks/task_import.h"
 
 #include "suites/suite.h"
-#include "suites/task_docs.h"
-#include "suites/task_yaml.h"
+#include "suites/tasks/task_docs.h"
+#include "suites/tasks/task_yaml.h"
 #include "tests/catch.h"
 #include "tests/scratch.h"
 

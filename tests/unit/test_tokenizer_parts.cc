@@ -16,7 +16,7 @@
 namespace assay {
 namespace {
 
-using Ids = std::vector<int>;
+using PartIds = std::vector<int>;
 
 std::string corpus(const std::string& name) {
   return *read_file(ASSAY_TREE "/tests/fuzz/corpus/tokenizer/" + name);
@@ -39,9 +39,9 @@ TEST_CASE("tokenizer parts: a trie finds the longest key, each prefix once") {
   CHECK(trie.longest("xab", 1).value == 2);
   CHECK(trie.longest("x", 0).value == -1);
   CHECK(trie.longest("a", 1).bytes == 0);
-  Ids seen;
+  PartIds seen;
   trie.each("abcd", 0, [&](int value, std::size_t) { seen.push_back(value); });
-  CHECK(seen == Ids{1, 2, 3});
+  CHECK(seen == PartIds{1, 2, 3});
   CHECK(Trie().longest("a", 0).value == -1);
 }
 
@@ -106,36 +106,36 @@ TEST_CASE("tokenizer parts: a SentencePiece Unigram model") {
   const auto t = Tokenizer::parse(corpus("spm-unigram.model"), "f");
   REQUIRE(t.ok());
   // Ids: 0 <unk>, 1 <s>, 2 </s>, 3 mark, 4 a, 5 b, 6 ab, 7 mark a, 8 mark ab, 9 e acute.
-  CHECK(t->encode("ab", false) == Ids{8});
-  CHECK(t->encode("ab", true) == Ids{1, 8});
-  CHECK(t->encode("  ab  ab ", false) == Ids{8, 8});  // spaces are folded
-  CHECK(t->encode("xyb", false) == Ids{3, 0, 5});     // a run of unknown characters is one token
-  CHECK(t->encode("a</s>b", false) == Ids{7, 2, 3, 5});
-  CHECK(t->encode_ordinary("a</s>") == Ids{7, 0});
-  CHECK(t->encode("\xC3\xA9", false) == Ids{3, 9});
+  CHECK(t->encode("ab", false) == PartIds{8});
+  CHECK(t->encode("ab", true) == PartIds{1, 8});
+  CHECK(t->encode("  ab  ab ", false) == PartIds{8, 8});  // spaces are folded
+  CHECK(t->encode("xyb", false) == PartIds{3, 0, 5});     // a run of unknown characters is one token
+  CHECK(t->encode("a</s>b", false) == PartIds{7, 2, 3, 5});
+  CHECK(t->encode_ordinary("a</s>") == PartIds{7, 0});
+  CHECK(t->encode("\xC3\xA9", false) == PartIds{3, 9});
   CHECK(t->decode({8, 8}, false) == "ab ab");
   CHECK(t->decode({7, 0, 2, 8}, false) == "a \xE2\x81\x87 </s>ab");
   CHECK(t->bos_token() == "<s>");
   CHECK(t->eos_id() == 2);
-  CHECK(t->encode("", true) == Ids{1});
+  CHECK(t->encode("", true) == PartIds{1});
 }
 
 TEST_CASE("tokenizer parts: a SentencePiece BPE model with a user-defined piece") {
   const auto t = Tokenizer::parse(corpus("spm-bpe.model"), "f");
   REQUIRE(t.ok());
   // By score: mark 3, a 4, b 5, ab 6, mark a 7, mark ab 8: "ab" is merged before "mark a".
-  CHECK(t->encode("ab", false) == Ids{8});
-  CHECK(t->encode("a", false) == Ids{7});
-  CHECK(t->encode("a<own>b", false) == Ids{7, 10, 5});
-  CHECK(t->encode("a  b", false) == Ids{7, 3, 3, 5});
+  CHECK(t->encode("ab", false) == PartIds{8});
+  CHECK(t->encode("a", false) == PartIds{7});
+  CHECK(t->encode("a<own>b", false) == PartIds{7, 10, 5});
+  CHECK(t->encode("a  b", false) == PartIds{7, 3, 3, 5});
   CHECK(t->decode(t->encode("a  <own>b", false), false) == "a  <own>b");
 }
 
 TEST_CASE("tokenizer parts: a SentencePiece model that falls back to bytes") {
   const auto t = Tokenizer::parse(corpus("spm-bytes.model"), "f");
   REQUIRE(t.ok());
-  const Ids ids = t->encode("x\xE4\xBD\xA0", false);
-  CHECK(ids == Ids{259, 3 + 'x', 3 + 0xE4, 3 + 0xBD, 3 + 0xA0});
+  const PartIds ids = t->encode("x\xE4\xBD\xA0", false);
+  CHECK(ids == PartIds{259, 3 + 'x', 3 + 0xE4, 3 + 0xBD, 3 + 0xA0});
   CHECK(t->decode(ids, false) == "x\xE4\xBD\xA0");
   CHECK(t->decode({3 + 0xE4, 3 + 0xBD, 3 + 'x'}, false) == "\xEF\xBF\xBD\xEF\xBF\xBDx");  // one a byte
   StreamDecoder stream(*t);
@@ -150,16 +150,16 @@ TEST_CASE("tokenizer parts: a table of normalizations") {
   REQUIRE(t.ok());
   CHECK(t->encode("AB", false) == t->encode("ab", false));
   CHECK(t->encode("a\tb", false) == t->encode("a b", false));
-  CHECK(t->encode("C", false) == Ids{3, 0});
+  CHECK(t->encode("C", false) == PartIds{3, 0});
 }
 
 TEST_CASE("tokenizer parts: tekken puts the special tokens first") {
   const auto t = Tokenizer::parse(corpus("tekken.json"), "tekken.json");
   REQUIRE(t.ok());
   CHECK(t->vocab_size() == 263);
-  CHECK(t->encode("abab ab", true) == Ids{1, 262, 5 + ' ', 261});
-  CHECK(t->encode("[INST]a", false) == Ids{3, 5 + 'a'});
-  CHECK(t->encode_ordinary("<s>") == Ids{5 + '<', 5 + 's', 5 + '>'});
+  CHECK(t->encode("abab ab", true) == PartIds{1, 262, 5 + ' ', 261});
+  CHECK(t->encode("[INST]a", false) == PartIds{3, 5 + 'a'});
+  CHECK(t->encode_ordinary("<s>") == PartIds{5 + '<', 5 + 's', 5 + '>'});
   CHECK(t->decode({1, 261}, true) == "ab");
 }
 
@@ -187,9 +187,9 @@ TokenizerParts byte_parts() {
 TEST_CASE("tokenizer parts: bytes with merges") {
   const auto t = Tokenizer::from_parts(byte_parts());
   REQUIRE(t.ok());
-  CHECK(t->encode("ab ab", false) == Ids{2, 3, 2});
-  CHECK(t->encode("aownb<end>", false) == Ids{0, 5, 1, 4});
-  CHECK(t->encode_ordinary("own<end>ab") == Ids{5, 2});  // "<", ">" and the letters of "end" are no tokens
+  CHECK(t->encode("ab ab", false) == PartIds{2, 3, 2});
+  CHECK(t->encode("aownb<end>", false) == PartIds{0, 5, 1, 4});
+  CHECK(t->encode_ordinary("own<end>ab") == PartIds{5, 2});  // "<", ">" and the letters of "end" are no tokens
   CHECK(t->decode({2, 3, 5, 4}, true) == "ab own");
   CHECK(t->is_special(4));
   CHECK_FALSE(t->is_special(5));
@@ -201,7 +201,7 @@ TEST_CASE("tokenizer parts: NFC comes before or after the search for special tok
   TokenizerParts parts = byte_parts();
   parts.nfc = true;
   const std::string text = "<end>\xCC\xB8";  // ">" and U+0338 are one character in NFC
-  CHECK(Tokenizer::from_parts(parts)->encode(text, false) == Ids{4});
+  CHECK(Tokenizer::from_parts(parts)->encode(text, false) == PartIds{4});
   parts.model = TokenizerParts::Model::kByteRanks;
   parts.tokens[3] = " ";
   CHECK(Tokenizer::from_parts(parts)->encode(text, false).empty());
@@ -217,7 +217,7 @@ TEST_CASE("tokenizer parts: every published way of cutting can be made") {
     parts.pre = name;
     const auto t = Tokenizer::from_parts(parts);
     REQUIRE(t.ok());
-    CHECK(t->encode("ab", false) == Ids{2});
+    CHECK(t->encode("ab", false) == PartIds{2});
   }
   TokenizerParts parts = byte_parts();
   parts.pre = "mystery";

@@ -12,7 +12,7 @@ using namespace assay;
 
 namespace {
 
-using Ids = std::vector<int>;
+using RuleIds = std::vector<int>;
 
 const Json& rules() {
   static const Json kAll = [] {
@@ -35,10 +35,10 @@ void check_rule(const std::string& name) {
     INFO(name << ": " << text.substr(0, 60));
     const auto ids = tokenizer->try_encode(text, each.at("special").get<bool>());
     REQUIRE(ids.ok());
-    CHECK(*ids == each.at("ids").get<Ids>());
+    CHECK(*ids == each.at("ids").get<RuleIds>());
     if (!each.contains("decoded")) continue;
-    CHECK(tokenizer->decode(each.at("ids").get<Ids>(), false) == each.at("decoded").get<std::string>());
-    CHECK(tokenizer->decode(each.at("ids").get<Ids>(), true) == each.at("plain").get<std::string>());
+    CHECK(tokenizer->decode(each.at("ids").get<RuleIds>(), false) == each.at("decoded").get<std::string>());
+    CHECK(tokenizer->decode(each.at("ids").get<RuleIds>(), true) == each.at("plain").get<std::string>());
   }
 }
 

@@ -2,7 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
-#include "eval/verdict.h"
+#include "eval/verdicts/verdict.h"
 #include "tests/catch.h"
 
 using namespace assay;

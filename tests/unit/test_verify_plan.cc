@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
-#include "eval/verify_plan.h"
+#include "eval/verdicts/verify_plan.h"
 #include "tests/catch.h"
 #include "tests/command.h"
 #include "tests/scratch.h"

@@ -1,4 +1,4 @@
-"""Writes suites/data/claims/published.tsv: published figures with their citations, in the form that eval/claim_ledger.h reads.
+"""Writes suites/data/claims/published.tsv: published figures with their citations, in the form that eval/claims/claim_ledger.h reads.
 
 usage: make_ledger.py claims.csv OUT.tsv [REPO=FILE ...]
 
