@@ -96,7 +96,7 @@ function(assay_planted_library name sources out)
   set_target_properties(planted_${name} PROPERTIES UNITY_BUILD ${ASSAY_UNITY} UNITY_BUILD_MODE GROUP)
   target_include_directories(planted_${name} BEFORE PRIVATE ${out})
   target_compile_definitions(planted_${name} PRIVATE $<TARGET_PROPERTY:assay_${name},COMPILE_DEFINITIONS>)
-  target_compile_options(planted_${name} PRIVATE -w)  # a planted fault is allowed to look wrong
+  target_compile_options(planted_${name} PRIVATE $<TARGET_PROPERTY:assay_${name},COMPILE_OPTIONS> -w)  # a planted fault is allowed to look wrong
   target_link_libraries(planted_${name} PRIVATE assay_${name})
   target_precompile_headers(planted_${name} REUSE_FROM assay_${name})
   add_dependencies(planted_${name} planted_sources)

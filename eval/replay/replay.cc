@@ -346,10 +346,11 @@ Status record_file(Recorder& recorder, const Suite& suite, FileScores& file) {
 }
 
 bool is_output_file(const fs::path& path) {
-  std::string name = path.filename().string();
+  const std::string file = path.filename().string();
+  std::string_view name = file;
   if (name.ends_with(".summary.json") || name.starts_with("published") || name.starts_with("results_")) return false;  // what a harness says of its outputs
   for (const char* packed : {".gz", ".zst"}) {
-    if (name.ends_with(packed)) name.resize(name.size() - std::string_view(packed).size());
+    if (name.ends_with(packed)) name.remove_suffix(std::string_view(packed).size());
   }
   if (name.ends_with("_eval_metrics.jsonl")) return false;  // figures of BIG-Bench-Hard
   return name.ends_with(".jsonl") || name.ends_with(".json") || name.ends_with(".csv") ||
