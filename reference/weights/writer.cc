@@ -67,13 +67,19 @@ TensorOut make(std::string name, Format format, std::vector<std::int64_t> shape,
       .name = std::move(name), .format = format, .shape = std::move(shape), .bytes = std::as_bytes(values)};
 }
 
-std::string header_of(std::span<const TensorOut* const> order,
-                      std::span<const std::pair<std::string, std::string>> metadata) {
+std::uint64_t bytes_of(const TensorOut& t) {
+  const auto count = element_count(t.shape);
+  ASSAY_CHECK(count);
+  return static_cast<std::uint64_t>(*count) * static_cast<std::uint64_t>(bits_of(t.format)) / 8;
+}
+
+using Metadata = std::span<const std::pair<std::string, std::string>>;
+std::string header_of(std::span<const TensorOut* const> order, Metadata metadata) {
   Json header = Json::object();
   for (const auto& [key, value] : metadata) header["__metadata__"][key] = value;
   std::uint64_t at = 0;
   for (const TensorOut* t : order) {
-    const std::uint64_t end = at + t->bytes.size();
+    const std::uint64_t end = at + bytes_of(*t);
     ASSAY_CHECK(!header.contains(t->name) && t->name != "__metadata__");
     header[t->name] = {{"dtype", name_of(t->format)}, {"shape", t->shape}, {"data_offsets", {at, end}}};
     at = end;
@@ -81,6 +87,24 @@ std::string header_of(std::span<const TensorOut* const> order,
   std::string text = dump_json(header);
   text.resize((text.size() + 7) / 8 * 8, ' ');  // tensors begin at a multiple of 8 (README, "Format")
   return text;
+}
+
+// Header and tensors by ascending name; write_one puts the bytes of one into the file.
+Status write_all(const std::string& path, std::span<const TensorOut> tensors, Metadata metadata,
+                 const std::function<Status(PartFile&, const TensorOut&)>& write_one) {
+  std::vector<const TensorOut*> order;
+  for (const TensorOut& t : tensors) order.push_back(&t);
+  std::sort(order.begin(), order.end(),
+            [](const TensorOut* a, const TensorOut* b) { return a->name < b->name; });
+  const std::string header = header_of(order, metadata);
+  ASSAY_CHECK(header.size() <= kMaxHeaderBytes);
+  PartFile file(path);
+  ASSAY_OK(file.check_open());
+  const std::uint64_t length = header.size();  // little-endian, like every machine this builds for
+  ASSAY_OK(file.write(&length, sizeof length));
+  ASSAY_OK(file.write(header.data(), header.size()));
+  for (const TensorOut* t : order) ASSAY_OK(write_one(file, *t));
+  return file.keep();
 }
 
 }  // namespace
@@ -100,26 +124,22 @@ TensorOut tensor_out_bf16(std::string name, std::vector<std::int64_t> shape,
   return make(std::move(name), Format::BF16, std::move(shape), codes);
 }
 
-Status write_safetensors(const std::string& path, std::span<const TensorOut> tensors,
-                         std::span<const std::pair<std::string, std::string>> metadata) {
-  std::vector<const TensorOut*> order;
-  for (const TensorOut& t : tensors) {
-    const auto count = element_count(t.shape);
-    ASSAY_CHECK(count && static_cast<std::size_t>(*count) * static_cast<std::size_t>(bits_of(t.format)) ==
-                             t.bytes.size() * 8);
-    order.push_back(&t);
-  }
-  std::sort(order.begin(), order.end(),
-            [](const TensorOut* a, const TensorOut* b) { return a->name < b->name; });
-  const std::string header = header_of(order, metadata);
-  ASSAY_CHECK(header.size() <= kMaxHeaderBytes);
-  PartFile file(path);
-  ASSAY_OK(file.check_open());
-  const std::uint64_t length = header.size();  // little-endian, like every machine this builds for
-  ASSAY_OK(file.write(&length, sizeof length));
-  ASSAY_OK(file.write(header.data(), header.size()));
-  for (const TensorOut* t : order) ASSAY_OK(file.write(t->bytes.data(), t->bytes.size()));
-  return file.keep();
+Status write_safetensors(const std::string& path, std::span<const TensorOut> tensors, Metadata metadata) {
+  return write_all(path, tensors, metadata, [](PartFile& file, const TensorOut& t) {
+    ASSAY_CHECK(bytes_of(t) == t.bytes.size());
+    return file.write(t.bytes.data(), t.bytes.size());
+  });
+}
+
+Status write_safetensors_made(const std::string& path, std::span<const TensorOut> tensors,
+                              const FillTensor& fill) {
+  std::vector<std::byte> bytes;
+  return write_all(path, tensors, {}, [&](PartFile& file, const TensorOut& t) -> Status {
+    ASSAY_CHECK(t.bytes.empty());
+    bytes.resize(bytes_of(t));
+    ASSAY_OK(fill(static_cast<std::size_t>(&t - tensors.data()), bytes));
+    return file.write(bytes.data(), bytes.size());
+  });
 }
 
 }  // namespace assay

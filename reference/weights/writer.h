@@ -3,6 +3,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <utility>
@@ -31,5 +32,11 @@ TensorOut tensor_out_bf16(std::string name, std::vector<std::int64_t> shape,
 // Writes a sibling file and renames it: a reader sees the old file or the new one. Names must differ.
 Status write_safetensors(const std::string& path, std::span<const TensorOut> tensors,
                          std::span<const std::pair<std::string, std::string>> metadata = {});
+
+// The same where the bytes of a tensor are made when their turn comes, so that one is in memory at a time: fill(i, bytes) writes
+// those of tensors[i], whose own span is empty.
+using FillTensor = std::function<Status(std::size_t index, std::span<std::byte> bytes)>;
+Status write_safetensors_made(const std::string& path, std::span<const TensorOut> tensors,
+                              const FillTensor& fill);
 
 }  // namespace assay
