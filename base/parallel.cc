@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -12,34 +13,81 @@
 #include "base/check.h"
 
 namespace assay {
+namespace {
+
+// How long a thread looks for more before it sleeps: the gaps between the steps of one token take a few microseconds, waking a
+// sleeper takes tens. Longer waits (uneven work, nothing to do) are slept through.
+constexpr std::chrono::microseconds kLook{50};
+
+void relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// True as soon as ready() is, false after kLook.
+template <class Ready>
+bool look_for(const Ready& ready) {
+  const auto end = std::chrono::steady_clock::now() + kLook;
+  do {
+    for (int i = 0; i < 8; ++i) {
+      if (ready()) return true;
+      relax();
+    }
+  } while (std::chrono::steady_clock::now() < end);
+  return false;
+}
+
+}  // namespace
 
 struct ThreadPool::State {
   std::mutex mutex;
   std::condition_variable work_ready, work_done;
-  const std::function<void(std::size_t, int)>* body = nullptr;
+  const std::function<void(std::size_t, int)>* body = nullptr;  // these two are set before `generation`
   std::size_t n = 0;
   std::atomic<std::size_t> next{0};
-  std::size_t generation = 0;
-  int busy = 0;
-  bool stop = false;
+  std::atomic<std::size_t> generation{0};  // written under the mutex
+  std::atomic<int> busy{0};
+  std::atomic<bool> stop{false};
+  int asleep = 0;              // workers that wait for work_ready; under the mutex
+  bool caller_asleep = false;  // under the mutex
   std::vector<std::thread> threads;
 
   void drain(int thread) {
     for (std::size_t i = next.fetch_add(1); i < n; i = next.fetch_add(1)) (*body)(i, thread);
   }
 
-  void worker(int thread) {
-    std::size_t seen = 0;
+  // Returns when there is work of another generation than `seen`, or none any more.
+  void wait_for_work(std::size_t seen) {
+    const auto ready = [&] { return stop.load() || generation.load() != seen; };
+    if (look_for(ready)) return;
     std::unique_lock lock(mutex);
-    for (;;) {
-      work_ready.wait(lock, [&] { return stop || generation != seen; });
-      if (stop) return;
-      seen = generation;
-      lock.unlock();
+    ++asleep;
+    work_ready.wait(lock, ready);
+    --asleep;
+  }
+
+  void worker(int thread) {
+    for (std::size_t seen = 0;;) {
+      wait_for_work(seen);
+      if (stop.load()) return;
+      seen = generation.load();
       drain(thread);
-      lock.lock();
-      if (--busy == 0) work_done.notify_one();
+      if (busy.fetch_sub(1) > 1) continue;
+      const std::scoped_lock lock(mutex);
+      if (caller_asleep) work_done.notify_one();
     }
+  }
+
+  void wait_for_others() {
+    const auto done = [&] { return busy.load() == 0; };
+    if (look_for(done)) return;
+    std::unique_lock lock(mutex);
+    caller_asleep = true;
+    work_done.wait(lock, done);
+    caller_asleep = false;
   }
 };
 
@@ -65,19 +113,20 @@ void ThreadPool::run(std::size_t n, const std::function<void(std::size_t, int)>&
     for (std::size_t i = 0; i < n; ++i) body(i, 0);
     return;
   }
+  ASSAY_CHECK(s.busy == 0);
+  s.body = &body;
+  s.n = n;
+  s.next = 0;
+  s.busy = static_cast<int>(s.threads.size());
+  bool wake = false;
   {
     const std::scoped_lock lock(s.mutex);
-    ASSAY_CHECK(s.busy == 0);
-    s.body = &body;
-    s.n = n;
-    s.next = 0;
-    s.busy = static_cast<int>(s.threads.size());
     ++s.generation;
+    wake = s.asleep > 0;
   }
-  s.work_ready.notify_all();
+  if (wake) s.work_ready.notify_all();
   s.drain(0);
-  std::unique_lock lock(s.mutex);
-  s.work_done.wait(lock, [&] { return s.busy == 0; });
+  s.wait_for_others();
 }
 
 int hardware_threads() {

@@ -1,4 +1,4 @@
-// A fixed set of threads that sleep when there is nothing to do.
+// A fixed set of threads. They look for work for 50 microseconds after the last, then sleep.
 #pragma once
 #include <cstddef>
 #include <functional>
