@@ -4,6 +4,7 @@
 #include "kernels/lanes_avx2.h"
 #include "kernels/body_math.h"
 #include "kernels/body_rows.h"
+#include "kernels/body_pack.h"
 #include "kernels/tile_avx2.h"
 #include "kernels/body_attention.h"
 #include "kernels/body_widen.h"

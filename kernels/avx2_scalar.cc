@@ -5,6 +5,7 @@
 #include "kernels/lanes_scalar.h"
 #include "kernels/body_math.h"
 #include "kernels/body_rows.h"
+#include "kernels/body_pack.h"
 #include "kernels/tile_scalar.h"
 #include "kernels/body_attention.h"
 #include "kernels/body_widen.h"

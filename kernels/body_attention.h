@@ -1,6 +1,6 @@
 // One head of attention for a few queries of one sequence. Included after a lanes_*.h, body_math.h and
 // body_rows.h, and after the constants kScoreGroups (16-key groups of a score tile) and kValueLanes (16-lane
-// columns of a value tile), which choose only how many registers are used.
+// columns of a value tile of four queries), which choose only how many registers are used.
 #pragma once
 #include "kernels/contract.h"
 
@@ -58,66 +58,119 @@ inline float weigh_page(float* s, std::int64_t begin, std::int64_t end, F16 m) {
   return tree_sum(partial);
 }
 
-// out (columns of one tile) = or += sum over slots [begin, end) of p * value; n columns, <= 16 * kLanes.
-template <int kLanes>
-void value_tile(const float* p, const float* values, std::int64_t v_dim, std::int64_t begin, std::int64_t end,
-                bool first, float* out) {
-  F16 acc[kLanes];
-  for (int j = 0; j < kLanes; ++j) acc[j] = splat(0.0f);
-  for (std::int64_t slot = begin; slot < end; ++slot) {
-    const F16 weight = splat(p[slot]);
-    for (int j = 0; j < kLanes; ++j) acc[j] = fma(weight, load(values + slot * v_dim + 16 * j), acc[j]);
+// What a query sees of a page: slots [begin, end), none where end <= begin. `first`: it saw none before.
+struct Seen {
+  std::int64_t begin, end;
+  bool first;
+  bool any() const { return begin < end; }
+};
+
+// acc += p * value for slots [from, to). kCheck: only where the query sees the slot; else all of them do.
+template <int kQueries, int kLanes, bool kCheck>
+[[gnu::always_inline]] inline void add_values(const float* const* p, const Seen* seen, const float* values,
+                                              std::int64_t v_dim, std::int64_t n, std::int64_t from,
+                                              std::int64_t to, F16 (&acc)[kQueries][kLanes]) {
+  for (std::int64_t slot = from; slot < to; ++slot) {
+    F16 v[kLanes];
+    for (int j = 0; j < kLanes; ++j) {
+      const float* const at = values + slot * v_dim + 16 * j;
+      v[j] = n < 16 ? load_n(at, n) : load(at);
+    }
+    for (int i = 0; i < kQueries; ++i) {
+      if (kCheck && (slot < seen[i].begin || slot >= seen[i].end)) continue;
+      const F16 weight = splat(p[i][slot]);
+      for (int j = 0; j < kLanes; ++j) acc[i][j] = fma(weight, v[j], acc[i][j]);
+    }
   }
-  for (int j = 0; j < kLanes; ++j) store(out + 16 * j, first ? acc[j] : add(load(out + 16 * j), acc[j]));
 }
 
-inline void value_tail(const float* p, const float* values, std::int64_t v_dim, std::int64_t n,
-                       std::int64_t begin, std::int64_t end, bool first, float* out) {
-  F16 acc = splat(0.0f);
-  for (std::int64_t slot = begin; slot < end; ++slot)
-    acc = fma(splat(p[slot]), load_n(values + slot * v_dim, n), acc);
-  store_n(out, first ? acc : add(load_n(out, n), acc), n);
+// out[i] + d0 (16 kLanes columns, or the n < 16 last ones) = or += sum over the slots that query i sees of p[i] * value. Slots that all
+// see are taken without asking; before and after them each query takes its own.
+template <int kQueries, int kLanes>
+void value_columns(const float* const* p, const Seen* seen, const float* values, std::int64_t v_dim,
+                   std::int64_t d0, std::int64_t n, float* const* out) {
+  F16 acc[kQueries][kLanes];
+  std::int64_t low = kPageKeys, high = 0, common = 0, common_end = kPageKeys;
+  for (int i = 0; i < kQueries; ++i) {
+    for (int j = 0; j < kLanes; ++j) acc[i][j] = splat(0.0f);
+    low = seen[i].any() && seen[i].begin < low ? seen[i].begin : low;
+    high = seen[i].any() && seen[i].end > high ? seen[i].end : high;
+    common = seen[i].begin > common ? seen[i].begin : common;
+    common_end = seen[i].end < common_end ? seen[i].end : common_end;
+  }
+  if (common >= common_end) common = common_end = high;
+  add_values<kQueries, kLanes, true>(p, seen, values + d0, v_dim, n, low, common, acc);
+  add_values<kQueries, kLanes, false>(p, seen, values + d0, v_dim, n, common, common_end, acc);
+  add_values<kQueries, kLanes, true>(p, seen, values + d0, v_dim, n, common_end, high, acc);
+  for (int i = 0; i < kQueries; ++i) {
+    for (int j = 0; seen[i].any() && j < kLanes; ++j) {
+      float* const to = out[i] + d0 + 16 * j;
+      store_n(to, seen[i].first ? acc[i][j] : add(load_n(to, n), acc[i][j]), n);
+    }
+  }
 }
 
-inline void value_page(const float* p, const float* values, std::int64_t v_dim, std::int64_t begin,
-                       std::int64_t end, bool first, float* out) {
+template <int kQueries>
+void value_page(const float* const* p, const Seen* seen, const float* values, std::int64_t v_dim,
+                float* const* out) {
   std::int64_t d = 0;
   for (; d + 16 * kValueLanes <= v_dim; d += 16 * kValueLanes)
-    value_tile<kValueLanes>(p, values + d, v_dim, begin, end, first, out + d);
-  for (; d + 16 <= v_dim; d += 16) value_tile<1>(p, values + d, v_dim, begin, end, first, out + d);
-  if (d < v_dim) value_tail(p, values + d, v_dim, v_dim - d, begin, end, first, out + d);
+    value_columns<kQueries, kValueLanes>(p, seen, values, v_dim, d, 16, out);
+  for (; d + 16 <= v_dim; d += 16) value_columns<kQueries, 1>(p, seen, values, v_dim, d, 16, out);
+  if (d < v_dim) value_columns<kQueries, 1>(p, seen, values, v_dim, d, v_dim - d, out);
 }
 
-// Soft-max and values of one query whose scores lie in `s`, the first of them slot 0 of page `page0`.
-inline void finish_query(const AttentionShape& shape, const AttentionQuery& query, std::int64_t head,
-                         std::int64_t offset, std::int64_t page0, float* s) {
-  const std::int64_t origin = page0 * kPageKeys;
-  float top = body_maximum(s + (query.first_key - origin), query.end_key - query.first_key);
-  const float sink = shape.sinks == nullptr ? 0.0f : shape.sinks[head];
-  if (shape.sinks != nullptr && sink > top) top = sink;
-  const F16 m = splat(top);
-  float* const out = query.out + head * shape.v_dim;
-  float total = 0.0f;
-  bool first = true;
-  for (std::int64_t page = query.first_key / kPageKeys; page * kPageKeys < query.end_key; ++page) {
-    const std::int64_t start = page * kPageKeys;
-    const std::int64_t begin = query.first_key > start ? query.first_key - start : 0;
-    const std::int64_t end = query.end_key - start < kPageKeys ? query.end_key - start : kPageKeys;
-    float* const p = s + (start - origin);
-    const float page_sum = weigh_page(p, begin, end, m);
-    total = first ? page_sum : total + page_sum;
-    value_page(p, query.pages[page] + offset + shape.qk_dim * kPageKeys, shape.v_dim, begin, end, first, out);
-    first = false;
-  }
+// The largest score of a query, whose scores begin with slot 0 of the page that holds key `origin`.
+inline float largest_score(const AttentionShape& shape, const AttentionQuery& query, std::int64_t head,
+                           std::int64_t origin, const float* s) {
+  const float top = body_maximum(s + (query.first_key - origin), query.end_key - query.first_key);
+  return shape.sinks != nullptr && shape.sinks[head] > top ? shape.sinks[head] : top;
+}
+
+inline void divide_by_sum(const AttentionShape& shape, std::int64_t head, float top, float total,
+                          float* out) {
   if (shape.sinks != nullptr) {
     float e[16];
-    store(e, exp16(splat(sink - top)));
+    store(e, exp16(splat(shape.sinks[head] - top)));
     total += e[0];
   }
   const F16 sum = splat(total);
   std::int64_t d = 0;
   for (; d + 16 <= shape.v_dim; d += 16) store(out + d, div(load(out + d), sum));
   if (d < shape.v_dim) store_n(out + d, div(load_n(out + d, shape.v_dim - d), sum), shape.v_dim - d);
+}
+
+// Soft-max and values of queries whose scores lie in scores + i * stride, the first of them slot 0 of page `page0`.
+template <int kQueries>
+void finish_queries(const AttentionShape& shape, const AttentionQuery* queries, std::int64_t head,
+                    std::int64_t offset, std::int64_t page0, std::int64_t end_page, float* scores,
+                    std::int64_t stride) {
+  float top[kQueries], total[kQueries] = {};
+  float* out[kQueries];
+  Seen seen[kQueries];
+  for (int i = 0; i < kQueries; ++i) {
+    top[i] = largest_score(shape, queries[i], head, page0 * kPageKeys, scores + i * stride);
+    out[i] = queries[i].out + head * shape.v_dim;
+    seen[i].first = true;
+  }
+  for (std::int64_t page = page0; page < end_page; ++page) {
+    const std::int64_t start = page * kPageKeys;
+    const float* p[kQueries];
+    for (int i = 0; i < kQueries; ++i) {
+      const AttentionQuery& query = queries[i];
+      float* const s = scores + i * stride + (start - page0 * kPageKeys);
+      p[i] = s;
+      seen[i].begin = query.first_key > start ? query.first_key - start : 0;
+      seen[i].end = query.end_key - start < kPageKeys ? query.end_key - start : kPageKeys;
+      if (!seen[i].any()) continue;
+      const float page_sum = weigh_page(s, seen[i].begin, seen[i].end, splat(top[i]));
+      total[i] = seen[i].first ? page_sum : total[i] + page_sum;
+    }
+    value_page<kQueries>(p, seen, queries[0].pages[page] + offset + shape.qk_dim * kPageKeys, shape.v_dim,
+                         out);
+    for (Seen& each : seen) each.first = each.first && !each.any();
+  }
+  for (int i = 0; i < kQueries; ++i) divide_by_sum(shape, head, top[i], total[i], out[i]);
 }
 
 template <int kQueries>
@@ -138,8 +191,7 @@ void attend_tile(const AttentionShape& shape, const AttentionQuery* queries, std
     score_page<kQueries>(queries[0].pages[page] + offset, q, shape.qk_dim, shape.scale,
                          scratch + (page - page0) * kPageKeys, stride);
   }
-  for (int i = 0; i < kQueries; ++i)
-    finish_query(shape, queries[i], head, offset, page0, scratch + i * stride);
+  finish_queries<kQueries>(shape, queries, head, offset, page0, end_page, scratch, stride);
 }
 
 void body_attend(const AttentionShape& shape, const AttentionQuery* queries, std::int64_t n_queries,

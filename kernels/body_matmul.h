@@ -1,14 +1,13 @@
-// The matrix product around an instruction set's register tile. Included after a file that defines, in the
+// The matrix product around an instruction set's register tile. Included after body_pack.h and a file that defines, in the
 // anonymous namespace,
 //   kTileTokens                                      tokens of a tile
-//   template <int T> void tile_f32(const float* panel, int64 n_k, const float* tile, float* acc)
-//   template <int T> void tile_bf16(const uint32_t* panel, int64 n_k, const float* tile, float* acc)
-//     acc (T, 32) = sum over k of panel (n_k, 32) * tile (n_k, kTileTokens), one chain from +0 an element, k
-//     ascending
-//   void widen_block(const uint32_t* panel, int64 n_k, float* wide)   bf16 panel to f32 in order
-//   kFewPanels                                       panels that few tokens stream side by side
-//   template <int T, int P, class Word> void few_any(const Word* panel, int64 panel_stride, int64 n_k, const float* const* x, float* acc)
-//     acc (P, T, 32) likewise, for P panels and T rows of x; Word float or uint32_t (bf16)
+//   template <int T, bool kKeep, class Word>
+//   void tile_any(const Word* panel, int64 n_k, const float* tile, float* out, int64 out_stride, float* wide)
+//     out (T, 32) = sum over k of panel (n_k, 32) * tile (n_k, kTileTokens), one chain from +0 an element, k ascending;
+//     Word float or uint32_t (bf16). With kKeep also wide (n_k, 32) = the panel in f32, in order
+//   void pack_tile(const float* const* rows, int64 n, int64 k0, int64 n_k, float* tile)
+//   template <int T, class Word> void few_any(const Word* panel, int64 n_k, const float* const* x, float* out)
+//     out (T, 32) likewise, for T rows of x as they lie: where weights stream from memory and are used once
 #pragma once
 #include "kernels/contract.h"
 
@@ -26,83 +25,72 @@ inline void merge_tile(const float* acc, std::int64_t n_tokens, std::int64_t n_o
   }
 }
 
-using TileF32 = void (*)(const float*, std::int64_t, const float*, float*);
-using TileBf16 = void (*)(const std::uint32_t*, std::int64_t, const float*, float*);
+// From so many tiles on, the first of them leaves the panel widened for the others. Widening costs a tile two operations beside its
+// 24 products where they share a port, and none where they do not; reading the wider panel costs cache.
+constexpr std::int64_t kKeepTiles = 6;
+
+using TileF32 = void (*)(const float*, std::int64_t, const float*, float*, std::int64_t, float*);
+using TileBf16 = void (*)(const std::uint32_t*, std::int64_t, const float*, float*, std::int64_t, float*);
 
 template <int... T>
 struct TileTable {  // entry t - 1 computes t tokens
-  static constexpr TileF32 kF32[] = {tile_f32<T>...};
-  static constexpr TileBf16 kBf16[] = {tile_bf16<T>...};
+  static constexpr TileF32 kF32[] = {tile_any<T, false, float>...};
+  static constexpr TileBf16 kBf16[] = {tile_any<T, false, std::uint32_t>...};
 };
 
 void body_matmul_block(const void* panel, WeightFormat format, std::int64_t n_k, const float* tiles,
                        std::int64_t tile_stride, std::int64_t n_tokens, float* y, std::int64_t y_stride,
                        std::int64_t n_out, bool first, float* scratch) {
   alignas(64) float acc[kTileTokens * kPanelOutputs];
-  const bool widen = is_scaled(format) || (format == WeightFormat::bf16 &&
-                                           n_tokens > 3 * kTileTokens);  // pays from about three tiles on
-  if (is_scaled(format)) {
-    widen_scaled(static_cast<const std::uint8_t*>(panel), format, n_k, scratch);
-  } else if (widen) {
-    widen_block(static_cast<const std::uint32_t*>(panel), n_k, scratch);
-  }
-  for (std::int64_t t = 0; t < n_tokens; t += kTileTokens, tiles += tile_stride) {
+  const bool straight = first && n_out == kPanelOutputs;  // what a tile gives is what y gets
+  const bool keep = format == WeightFormat::bf16 && n_tokens >= kKeepTiles * kTileTokens;
+  if (is_scaled(format)) widen_scaled(static_cast<const std::uint8_t*>(panel), format, n_k, scratch);
+  for (std::int64_t t = 0; t < n_tokens;
+       t += kTileTokens, tiles += tile_stride, y += kTileTokens * y_stride) {
     const std::int64_t n = n_tokens - t < kTileTokens ? n_tokens - t : kTileTokens;
-    if (format == WeightFormat::bf16 && !widen) {
-      Tiles::kBf16[n - 1](static_cast<const std::uint32_t*>(panel), n_k, tiles, acc);
+    float* const out = straight ? y : acc;
+    const std::int64_t stride = straight ? y_stride : kPanelOutputs;
+    if (keep && t == 0) {
+      tile_any<kTileTokens, true>(static_cast<const std::uint32_t*>(panel), n_k, tiles, out, stride, scratch);
+    } else if (format == WeightFormat::bf16 && !keep) {
+      Tiles::kBf16[n - 1](static_cast<const std::uint32_t*>(panel), n_k, tiles, out, stride, nullptr);
     } else {
-      Tiles::kF32[n - 1](widen ? scratch : static_cast<const float*>(panel), n_k, tiles, acc);
+      const bool wide = keep || is_scaled(format);
+      Tiles::kF32[n - 1](wide ? scratch : static_cast<const float*>(panel), n_k, tiles, out, stride, nullptr);
     }
-    merge_tile(acc, n, n_out, first, y + t * y_stride, y_stride);
+    if (!straight) merge_tile(acc, n, n_out, first, y, y_stride);
   }
 }
 
 void body_pack_tokens(const float* const* rows, std::int64_t n, std::int64_t k0, std::int64_t n_k,
                       float* tile) {
-  for (std::int64_t t = 0; t < kTileTokens; ++t) {
-    for (std::int64_t k = 0; k < n_k; ++k) tile[k * kTileTokens + t] = t < n ? rows[t][k0 + k] : 0.0f;
-  }
+  pack_tile(rows, n, k0, n_k, tile);
 }
 
-// P panels, each from `panel` on, for T tokens over all inputs.
-template <int T, int P>
-void few_panels(const PackedMatrix& w, std::int64_t panel, const float* const* rows, float* y,
-                std::int64_t y_stride) {
-  alignas(64) float acc[P * T * kPanelOutputs];
-  const float* x[T];
-  const std::int64_t stride = w.n_in * kPanelOutputs;
-  for (std::int64_t k0 = 0; k0 < w.n_in; k0 += kBlockK) {
-    const std::int64_t n_k = w.n_in - k0 < kBlockK ? w.n_in - k0 : kBlockK;
-    const std::int64_t at = panel * stride + k0 * kPanelOutputs;
-    for (int t = 0; t < T; ++t) x[t] = rows[t] + k0;
-    if (w.format == WeightFormat::bf16) {
-      few_any<T, P>(static_cast<const std::uint32_t*>(w.panels) + at / 2, stride / 2, n_k, x, acc);
-    } else {
-      few_any<T, P>(static_cast<const float*>(w.panels) + at, stride, n_k, x, acc);
-    }
-    for (std::int64_t p = 0; p < P; ++p) {
-      const std::int64_t first = (panel + p) * kPanelOutputs;
-      const std::int64_t n_out = w.n_out - first < kPanelOutputs ? w.n_out - first : kPanelOutputs;
-      merge_tile(acc + p * T * kPanelOutputs, T, n_out, k0 == 0, y + first, y_stride);
-    }
-  }
-}
-
-// One panel with scales: a block of it is widened (64 KiB, which the second-level cache keeps) and then read like f32.
+// One panel for T tokens over all inputs. A panel with scales is widened a block at a time (64 KiB, which the second-level cache
+// keeps) and then read like f32.
 template <int T>
-void few_scaled(const PackedMatrix& w, std::int64_t panel, std::int64_t stride, const float* const* rows,
-                float* y, std::int64_t y_stride) {
-  alignas(64) float wide[kBlockK * kPanelOutputs];
+void few_panel(const PackedMatrix& w, std::int64_t panel, const float* const* rows, float* y,
+               std::int64_t y_stride) {
   alignas(64) float acc[T * kPanelOutputs];
+  alignas(64) float wide[kBlockK * kPanelOutputs];
   const float* x[T];
-  const auto* const bytes = static_cast<const std::uint8_t*>(w.panels) + panel * stride;
+  const auto* const bytes =
+      static_cast<const std::uint8_t*>(w.panels) + panel * stored_bytes(w.format, w.n_in);
   const std::int64_t first = panel * kPanelOutputs,
                      n_out = w.n_out - first < kPanelOutputs ? w.n_out - first : kPanelOutputs;
   for (std::int64_t k0 = 0; k0 < w.n_in; k0 += kBlockK) {
     const std::int64_t n_k = w.n_in - k0 < kBlockK ? w.n_in - k0 : kBlockK;
+    const auto* const at = bytes + stored_bytes(w.format, k0);
     for (int t = 0; t < T; ++t) x[t] = rows[t] + k0;
-    widen_scaled(bytes + scaled_bytes(w.format, k0), w.format, n_k, wide);
-    few_any<T, 1>(wide, 0, n_k, x, acc);
+    if (w.format == WeightFormat::bf16) {
+      few_any<T>(reinterpret_cast<const std::uint32_t*>(at), n_k, x, acc);
+    } else if (w.format == WeightFormat::f32) {
+      few_any<T>(reinterpret_cast<const float*>(at), n_k, x, acc);
+    } else {
+      widen_scaled(at, w.format, n_k, wide);
+      few_any<T>(wide, n_k, x, acc);
+    }
     merge_tile(acc, T, n_out, k0 == 0, y + first, y_stride);
   }
 }
@@ -110,15 +98,7 @@ void few_scaled(const PackedMatrix& w, std::int64_t panel, std::int64_t stride, 
 template <int T>
 void few_tokens(const PackedMatrix& w, std::int64_t first_panel, std::int64_t end_panel,
                 const float* const* rows, float* y, std::int64_t y_stride) {
-  if (is_scaled(w.format)) {
-    for (std::int64_t p = first_panel; p < end_panel; ++p)
-      few_scaled<T>(w, p, scaled_bytes(w.format, w.n_in), rows, y, y_stride);
-    return;
-  }
-  constexpr int kPanels = kFewPanels / T > 1 ? kFewPanels / T : 1;
-  std::int64_t p = first_panel;
-  for (; p + kPanels <= end_panel; p += kPanels) few_panels<T, kPanels>(w, p, rows, y, y_stride);
-  for (; p < end_panel; ++p) few_panels<T, 1>(w, p, rows, y, y_stride);
+  for (std::int64_t p = first_panel; p < end_panel; ++p) few_panel<T>(w, p, rows, y, y_stride);
 }
 
 void body_matmul_few(const PackedMatrix& w, std::int64_t first_panel, std::int64_t end_panel,

@@ -11,7 +11,8 @@ constexpr std::int64_t kFp8GroupBytes = kPanelOutputs * 4 + kFp8Inputs * kPanelO
 
 // Bytes of the first n_in inputs of a panel, as panel_bytes() of the contract: not called, because objects of a newer
 // machine keep to themselves.
-inline std::int64_t scaled_bytes(WeightFormat format, std::int64_t n_in) {
+inline std::int64_t stored_bytes(WeightFormat format, std::int64_t n_in) {
+  if (!is_scaled(format)) return n_in * kPanelOutputs * (format == WeightFormat::bf16 ? 2 : 4);
   if (format == WeightFormat::mxfp4) return n_in / kMxfp4Inputs * kMxfp4GroupBytes;
   return (n_in + kFp8Inputs - 1) / kFp8Inputs * kPanelOutputs * 4 + n_in * kPanelOutputs;
 }

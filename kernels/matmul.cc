@@ -9,8 +9,9 @@
 namespace assay {
 namespace {
 
-constexpr std::int64_t kChunkTokens =
-    240;  // a block of their inputs (480 KiB) stays in the second-level cache; 12, 6, 2 divide it
+constexpr std::int64_t kChunkFloats =
+    192 << 10;  // inputs of a chunk of tokens: 768 KiB, about a second-level cache
+constexpr std::int64_t kLeastChunk = 48, kMostChunk = 240;  // tokens; 12, 6, 2 divide them
 constexpr std::int64_t kTaskFlops =
     1 << 22;  // some 30 us: long against handing it out, short against the whole
 constexpr std::int64_t kSerialFlops = 1 << 19;   // below, waking another thread costs more than it brings
@@ -32,6 +33,14 @@ const float* row_of(const MatmulJob& job, std::int64_t token) {
 }
 
 std::int64_t panels_of(const PackedMatrix& w) { return (w.n_out + kPanelOutputs - 1) / kPanelOutputs; }
+
+// Tokens of each chunk of a job: even shares, so that none is a small rest.
+std::int64_t chunk_tokens(const MatmulJob& job) {
+  constexpr std::int64_t kTiles = 12;
+  const std::int64_t fit = std::clamp(kChunkFloats / job.w.n_in / kTiles * kTiles, kLeastChunk, kMostChunk);
+  const std::int64_t n_chunks = (job.n_tokens + fit - 1) / fit;
+  return n_chunks <= 1 ? fit : ((job.n_tokens + n_chunks - 1) / n_chunks + kTiles - 1) / kTiles * kTiles;
+}
 
 bool is_few(const Chunk& chunk) { return chunk.job->n_tokens <= kFewTokens; }
 
@@ -163,9 +172,10 @@ void matmul_group(const Compute& c, const MatmulJob* jobs, std::int64_t n_jobs) 
   Slab slab(c);
   for (std::int64_t j = 0; j < n_jobs; ++j) {
     check_job(jobs[j]);
-    for (std::int64_t t = 0; t < jobs[j].n_tokens; t += kChunkTokens) {
+    const std::int64_t n = chunk_tokens(jobs[j]);
+    for (std::int64_t t = 0; t < jobs[j].n_tokens; t += n) {
       if (slab.full()) slab.run();
-      slab.add(jobs[j], t, std::min(kChunkTokens, jobs[j].n_tokens - t));
+      slab.add(jobs[j], t, std::min(n, jobs[j].n_tokens - t));
     }
   }
   slab.run();

@@ -9,10 +9,10 @@ namespace {
 
 constexpr std::int64_t kTileTokens = 6;
 constexpr int kScoreGroups = 1;
-constexpr int kFewPanels = 1;
 constexpr int kPeakChains = 6;  // independent chains that keep every multiply-add unit busy
-constexpr int kValueLanes = 4;
-constexpr std::int64_t kPrefetchAhead = 16;
+constexpr int kValueLanes = 1;
+constexpr std::int64_t kPrefetchAhead =
+    64;  // panel rows: a page of bf16, which is where the machine's own prefetching stops
 
 struct Weights {
   __m256 low, high;
@@ -27,13 +27,20 @@ inline Weights weights_at(const std::uint32_t* panel, std::int64_t k, int half) 
           _mm256_castsi256_ps(_mm256_and_si256(words, _mm256_set1_epi32(static_cast<int>(0xffff0000u))))};
 }
 
-template <int T, class Word>
-void tile_any(const Word* panel, std::int64_t n_k, const float* tile, float* out) {
+// Rows of `out` lie out_stride apart. kKeep: the weights are also left in `wide`, widened, for the tiles that follow.
+template <int T, bool kKeep, class Word>
+void tile_any(const Word* panel, std::int64_t n_k, const float* tile, float* out, std::int64_t out_stride,
+              float* wide) {
   for (int half = 0; half < 16; half += 8) {
     __m256 low[T], high[T];
+#pragma GCC unroll 6
     for (int t = 0; t < T; ++t) low[t] = high[t] = _mm256_setzero_ps();
     for (std::int64_t k = 0; k < n_k; ++k) {
       const Weights w = weights_at(panel, k, half);
+      if constexpr (kKeep) {
+        _mm256_storeu_ps(wide + 32 * k + half, w.low);
+        _mm256_storeu_ps(wide + 32 * k + 16 + half, w.high);
+      }
 #pragma GCC unroll 6
       for (int t = 0; t < T; ++t) {
         const __m256 x = _mm256_broadcast_ss(tile + k * kTileTokens + t);
@@ -41,9 +48,10 @@ void tile_any(const Word* panel, std::int64_t n_k, const float* tile, float* out
         high[t] = _mm256_fmadd_ps(x, w.high, high[t]);
       }
     }
+#pragma GCC unroll 6
     for (int t = 0; t < T; ++t) {
-      _mm256_storeu_ps(out + 32 * t + half, low[t]);
-      _mm256_storeu_ps(out + 32 * t + 16 + half, high[t]);
+      _mm256_storeu_ps(out + out_stride * t + half, low[t]);
+      _mm256_storeu_ps(out + out_stride * t + 16 + half, high[t]);
     }
   }
 }
@@ -74,36 +82,21 @@ void few_two(const Word* panel, std::int64_t n_k, const float* const* x, float* 
   }
 }
 
-template <int T, int P, class Word>
-void few_any(const Word* panel, std::int64_t panel_stride, std::int64_t n_k, const float* const* x,
-             float* acc) {
-  for (int p = 0; p < P; ++p, panel += panel_stride, acc += T * kPanelOutputs) {
-    if constexpr (T <= 2) {
-      few_two<T>(panel, n_k, x, acc);
-    } else {
-      few_two<2>(panel, n_k, x, acc);
-      few_two<T - 2>(panel, n_k, x + 2, acc + 2 * kPanelOutputs);
-    }
+template <int T, class Word>
+void few_any(const Word* panel, std::int64_t n_k, const float* const* x, float* out) {
+  if constexpr (T <= 2) {
+    few_two<T>(panel, n_k, x, out);
+  } else {
+    few_two<2>(panel, n_k, x, out);
+    few_two<T - 2>(panel, n_k, x + 2, out + 2 * kPanelOutputs);
   }
 }
 
-template <int T>
-void tile_f32(const float* panel, std::int64_t n_k, const float* tile, float* acc) {
-  tile_any<T>(panel, n_k, tile, acc);
+inline void pack_tile(const float* const* rows, std::int64_t n, std::int64_t k0, std::int64_t n_k,
+                      float* tile) {
+  pack_plain<kTileTokens>(rows, n, k0, 0, n_k, tile);
 }
-template <int T>
-void tile_bf16(const std::uint32_t* panel, std::int64_t n_k, const float* tile, float* acc) {
-  tile_any<T>(panel, n_k, tile, acc);
-}
-inline void widen_block(const std::uint32_t* panel, std::int64_t n_k, float* wide) {
-  for (std::int64_t k = 0; k < n_k; ++k) {
-    for (int half = 0; half < 16; half += 8) {
-      const Weights w = weights_at(panel, k, half);
-      _mm256_storeu_ps(wide + 32 * k + half, w.low);
-      _mm256_storeu_ps(wide + 32 * k + 16 + half, w.high);
-    }
-  }
-}
+
 template <int... T>
 struct TileTable;
 using Tiles = TileTable<1, 2, 3, 4, 5, 6>;

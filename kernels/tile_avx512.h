@@ -8,11 +8,10 @@ namespace {
 
 constexpr std::int64_t kTileTokens = 12;
 constexpr int kScoreGroups = 4;
-constexpr int kFewPanels = 4;
 constexpr int kPeakChains = 20;  // independent chains that keep every multiply-add unit busy
-constexpr int kValueLanes = 8;
+constexpr int kValueLanes = 4;
 constexpr std::int64_t kPrefetchAhead =
-    16;  // panel rows; hides the latency of weights that stream from memory
+    64;  // panel rows: a page of bf16, which is where the machine's own prefetching stops
 
 template <class Word>
 constexpr std::int64_t kWordBytes = 4;  // of one f32 weight
@@ -32,12 +31,19 @@ inline Weights weights_at(const std::uint32_t* panel, std::int64_t k) {
           _mm512_castsi512_ps(_mm512_and_si512(words, _mm512_set1_epi32(static_cast<int>(0xffff0000u))))};
 }
 
-template <int T, class Word>
-void tile_any(const Word* panel, std::int64_t n_k, const float* tile, float* out) {
+// Rows of `out` lie out_stride apart. kKeep: the weights are also left in `wide`, widened, for the tiles that follow.
+template <int T, bool kKeep, class Word>
+void tile_any(const Word* panel, std::int64_t n_k, const float* tile, float* out, std::int64_t out_stride,
+              float* wide) {
   __m512 low[T], high[T];
+#pragma GCC unroll 12
   for (int t = 0; t < T; ++t) low[t] = high[t] = _mm512_setzero_ps();
   for (std::int64_t k = 0; k < n_k; ++k) {
     const Weights w = weights_at(panel, k);
+    if constexpr (kKeep) {
+      _mm512_storeu_ps(wide + 32 * k, w.low);
+      _mm512_storeu_ps(wide + 32 * k + 16, w.high);
+    }
 #pragma GCC unroll 12
     for (int t = 0; t < T; ++t) {
       const __m512 x = _mm512_set1_ps(tile[k * kTileTokens + t]);
@@ -45,62 +51,65 @@ void tile_any(const Word* panel, std::int64_t n_k, const float* tile, float* out
       high[t] = _mm512_fmadd_ps(x, w.high, high[t]);
     }
   }
+#pragma GCC unroll 12
+  for (int t = 0; t < T; ++t) {
+    _mm512_storeu_ps(out + out_stride * t, low[t]);
+    _mm512_storeu_ps(out + out_stride * t + 16, high[t]);
+  }
+}
+
+template <int T, class Word>
+void few_any(const Word* panel, std::int64_t n_k, const float* const* x, float* out) {
+  __m512 low[T], high[T];
+#pragma GCC unroll 4
+  for (int t = 0; t < T; ++t) low[t] = high[t] = _mm512_setzero_ps();
+  for (std::int64_t k = 0; k < n_k; ++k) {
+    __builtin_prefetch(reinterpret_cast<const char*>(panel) + (k + kPrefetchAhead) * 32 * kWordBytes<Word>);
+    const Weights w = weights_at(panel, k);
+#pragma GCC unroll 4
+    for (int t = 0; t < T; ++t) {
+      const __m512 v = _mm512_set1_ps(x[t][k]);
+      low[t] = _mm512_fmadd_ps(v, w.low, low[t]);
+      high[t] = _mm512_fmadd_ps(v, w.high, high[t]);
+    }
+  }
+#pragma GCC unroll 4
   for (int t = 0; t < T; ++t) {
     _mm512_storeu_ps(out + 32 * t, low[t]);
     _mm512_storeu_ps(out + 32 * t + 16, high[t]);
   }
 }
 
-// P panels at a time, panel_stride words apart: that many streams from memory and that many more chains. out (P, T, 32).
-template <int T, int P, class Word>
-void few_any(const Word* panel, std::int64_t panel_stride, std::int64_t n_k, const float* const* x,
-             float* out) {
-  __m512 low[P][T], high[P][T];
+// Four rows of sixteen inputs, turned: lane l of vector j has input 4 l + j of the rows. To tile + (input) * kTileTokens.
+inline void pack_four(const float* const* rows, std::int64_t k, float* tile) {
+  const __m512 a = _mm512_loadu_ps(rows[0] + k), b = _mm512_loadu_ps(rows[1] + k),
+               c = _mm512_loadu_ps(rows[2] + k), d = _mm512_loadu_ps(rows[3] + k);
+  const __m512d ab0 = _mm512_castps_pd(_mm512_unpacklo_ps(a, b)),
+                ab1 = _mm512_castps_pd(_mm512_unpackhi_ps(a, b)),
+                cd0 = _mm512_castps_pd(_mm512_unpacklo_ps(c, d)),
+                cd1 = _mm512_castps_pd(_mm512_unpackhi_ps(c, d));
+  const __m512 turned[4] = {
+      _mm512_castpd_ps(_mm512_unpacklo_pd(ab0, cd0)), _mm512_castpd_ps(_mm512_unpackhi_pd(ab0, cd0)),
+      _mm512_castpd_ps(_mm512_unpacklo_pd(ab1, cd1)), _mm512_castpd_ps(_mm512_unpackhi_pd(ab1, cd1))};
 #pragma GCC unroll 4
-  for (int p = 0; p < P; ++p) {
-#pragma GCC unroll 4
-    for (int t = 0; t < T; ++t) low[p][t] = high[p][t] = _mm512_setzero_ps();
-  }
-  for (std::int64_t k = 0; k < n_k; ++k) {
-#pragma GCC unroll 4
-    for (int p = 0; p < P; ++p) {
-      const Word* const at = panel + p * panel_stride;
-      __builtin_prefetch(reinterpret_cast<const char*>(at) + (k + kPrefetchAhead) * 32 * kWordBytes<Word>);
-      const Weights w = weights_at(at, k);
-#pragma GCC unroll 4
-      for (int t = 0; t < T; ++t) {
-        const __m512 v = _mm512_set1_ps(x[t][k]);
-        low[p][t] = _mm512_fmadd_ps(v, w.low, low[p][t]);
-        high[p][t] = _mm512_fmadd_ps(v, w.high, high[p][t]);
-      }
-    }
-  }
-#pragma GCC unroll 4
-  for (int p = 0; p < P; ++p) {
-#pragma GCC unroll 4
-    for (int t = 0; t < T; ++t) {
-      _mm512_storeu_ps(out + 32 * (p * T + t), low[p][t]);
-      _mm512_storeu_ps(out + 32 * (p * T + t) + 16, high[p][t]);
-    }
+  for (int j = 0; j < 4; ++j) {
+    _mm_storeu_ps(tile + j * kTileTokens, _mm512_castps512_ps128(turned[j]));
+    _mm_storeu_ps(tile + (4 + j) * kTileTokens, _mm512_extractf32x4_ps(turned[j], 1));
+    _mm_storeu_ps(tile + (8 + j) * kTileTokens, _mm512_extractf32x4_ps(turned[j], 2));
+    _mm_storeu_ps(tile + (12 + j) * kTileTokens, _mm512_extractf32x4_ps(turned[j], 3));
   }
 }
 
-template <int T>
-void tile_f32(const float* panel, std::int64_t n_k, const float* tile, float* acc) {
-  tile_any<T>(panel, n_k, tile, acc);
-}
-template <int T>
-void tile_bf16(const std::uint32_t* panel, std::int64_t n_k, const float* tile, float* acc) {
-  tile_any<T>(panel, n_k, tile, acc);
+inline void pack_tile(const float* const* rows, std::int64_t n, std::int64_t k0, std::int64_t n_k,
+                      float* tile) {
+  if (n < kTileTokens) return pack_plain<kTileTokens>(rows, n, k0, 0, n_k, tile);
+  std::int64_t k = 0;
+  for (; k + 16 <= n_k; k += 16) {
+    for (std::int64_t t = 0; t < kTileTokens; t += 4) pack_four(rows + t, k0 + k, tile + k * kTileTokens + t);
+  }
+  pack_plain<kTileTokens>(rows, n, k0, k, n_k, tile);
 }
 
-inline void widen_block(const std::uint32_t* panel, std::int64_t n_k, float* wide) {
-  for (std::int64_t k = 0; k < n_k; ++k) {
-    const Weights w = weights_at(panel, k);
-    _mm512_storeu_ps(wide + 32 * k, w.low);
-    _mm512_storeu_ps(wide + 32 * k + 16, w.high);
-  }
-}
 template <int... T>
 struct TileTable;
 using Tiles = TileTable<1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12>;

@@ -9,10 +9,9 @@ namespace {
 
 constexpr std::int64_t kTileTokens = 6;
 constexpr int kScoreGroups = 1;
-constexpr int kFewPanels = 1;
 constexpr int kPeakChains = 4;  // of four registers each: 16 chains, two 4-cycle units and some to spare
-constexpr int kValueLanes = 2;
-constexpr std::int64_t kPrefetchAhead = 16;
+constexpr int kValueLanes = 1;
+constexpr std::int64_t kPrefetchAhead = 64;  // panel rows
 
 struct Weights {
   float32x4_t quad[4];
@@ -35,9 +34,11 @@ inline void store_half(float* out, int half, const float32x4_t (&acc)[4]) {
   vst1q_f32(out + half + 20, acc[3]);
 }
 
-// x(t, k): the address of one input of a token.
-template <int T, class Word, class X>
-void half_panel(const Word* panel, std::int64_t n_k, int half, X x, float* out) {
+// x(t, k): the address of one input of a token. Rows of `out` lie out_stride apart. kKeep: the weights are also left in `wide`,
+// widened.
+template <int T, bool kKeep, class Word, class X>
+void half_panel(const Word* panel, std::int64_t n_k, int half, X x, float* out, std::int64_t out_stride,
+                float* wide) {
   float32x4_t acc[T][4];
   for (int t = 0; t < T; ++t) {
     for (auto& quad : acc[t]) quad = vdupq_n_f32(0.0f);
@@ -46,6 +47,7 @@ void half_panel(const Word* panel, std::int64_t n_k, int half, X x, float* out) 
     __builtin_prefetch(reinterpret_cast<const char*>(panel) +
                        (k + kPrefetchAhead) * 32 * static_cast<std::int64_t>(sizeof(Word)));
     const Weights w = weights_at(panel, k, half);
+    if constexpr (kKeep) store_half(wide + 32 * k, half, w.quad);
 #pragma GCC unroll 6
     for (int t = 0; t < T; ++t) {
       const float32x4_t v = vld1q_dup_f32(x(t, k));
@@ -53,35 +55,27 @@ void half_panel(const Word* panel, std::int64_t n_k, int half, X x, float* out) 
       for (int q = 0; q < 4; ++q) acc[t][q] = vfmaq_f32(acc[t][q], v, w.quad[q]);
     }
   }
-  for (int t = 0; t < T; ++t) store_half(out + 32 * t, half, acc[t]);
+  for (int t = 0; t < T; ++t) store_half(out + out_stride * t, half, acc[t]);
 }
 
-template <int T, class Word>
-void tile_any(const Word* panel, std::int64_t n_k, const float* tile, float* out) {
+template <int T, bool kKeep, class Word>
+void tile_any(const Word* panel, std::int64_t n_k, const float* tile, float* out, std::int64_t out_stride,
+              float* wide) {
   const auto at = [tile](int t, std::int64_t k) { return tile + k * kTileTokens + t; };
-  for (int half = 0; half < 16; half += 8) half_panel<T>(panel, n_k, half, at, out);
+  for (int half = 0; half < 16; half += 8) half_panel<T, kKeep>(panel, n_k, half, at, out, out_stride, wide);
 }
-template <int T, int P, class Word>
-void few_any(const Word* panel, std::int64_t panel_stride, std::int64_t n_k, const float* const* x, float* acc) {
+template <int T, class Word>
+void few_any(const Word* panel, std::int64_t n_k, const float* const* x, float* out) {
   const auto at = [x](int t, std::int64_t k) { return x[t] + k; };
-  for (int p = 0; p < P; ++p, panel += panel_stride, acc += T * kPanelOutputs) {
-    for (int half = 0; half < 16; half += 8) half_panel<T>(panel, n_k, half, at, acc);
-  }
+  for (int half = 0; half < 16; half += 8)
+    half_panel<T, false>(panel, n_k, half, at, out, kPanelOutputs, nullptr);
 }
 
-template <int T>
-void tile_f32(const float* panel, std::int64_t n_k, const float* tile, float* acc) {
-  tile_any<T>(panel, n_k, tile, acc);
+inline void pack_tile(const float* const* rows, std::int64_t n, std::int64_t k0, std::int64_t n_k,
+                      float* tile) {
+  pack_plain<kTileTokens>(rows, n, k0, 0, n_k, tile);
 }
-template <int T>
-void tile_bf16(const std::uint32_t* panel, std::int64_t n_k, const float* tile, float* acc) {
-  tile_any<T>(panel, n_k, tile, acc);
-}
-inline void widen_block(const std::uint32_t* panel, std::int64_t n_k, float* wide) {
-  for (std::int64_t k = 0; k < n_k; ++k) {
-    for (int half = 0; half < 16; half += 8) store_half(wide + 32 * k, half, weights_at(panel, k, half).quad);
-  }
-}
+
 template <int... T>
 struct TileTable;
 using Tiles = TileTable<1, 2, 3, 4, 5, 6>;

@@ -244,5 +244,27 @@ TEST_CASE("kernels: attention shows a NaN key that is visible and no other") {
   });
 }
 
+TEST_CASE("kernels: what a page holds beyond a query's keys does not reach it, alone or in a tile of four") {
+  const AttentionShape shape{1, 1, 16, 80, 0.25f};
+  auto s = make_sequence(shape, 70, false);
+  const auto q = normals(4 * 16, 5);
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (std::int64_t slot = 6; slot < kPageKeys; ++slot) {  // keys from 6 on: not written yet, or another's
+    for (std::int64_t d = 0; d < 16; ++d) s.memory[static_cast<std::size_t>(d * kPageKeys + slot)] = nan;
+    for (std::int64_t d = 0; d < 80; ++d)
+      s.memory[static_cast<std::size_t>(16 * kPageKeys + slot * 80 + d)] = nan;
+  }
+  each_compute([&](const Compute& c) {
+    std::vector<float> out(5 * 80);
+    std::vector<AttentionQuery> queries;
+    for (std::int64_t i = 0; i < 5; ++i)
+      queries.push_back(
+          {q.data() + (i % 4) * 16, out.data() + i * 80, s.pages.data(), i == 1 ? 2 : 0, i == 4 ? 7 : 3 + i});
+    attention(c, shape, queries.data(), 5);
+    for (std::size_t i = 0; i < 4 * 80; ++i) REQUIRE(std::isfinite(out[i]));
+    for (std::size_t i = 4 * 80; i < 5 * 80; ++i) REQUIRE(std::isnan(out[i]));
+  });
+}
+
 }  // namespace
 }  // namespace assay::test
