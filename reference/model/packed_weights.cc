@@ -78,7 +78,7 @@ class Packer {
 
   Status reserve(const std::string& name, std::size_t bytes, PackedLinear& out) {
     const std::size_t rounded = (bytes + 63) / 64 * 64;
-    out.memory.reset(std::aligned_alloc(64, rounded));
+    out.memory = pieces_.take(rounded);
     if (!out.memory) {
       return Error{.code = Code::memory_limit,
                    .message = "there is not enough memory for the weights",
@@ -262,6 +262,7 @@ class Packer {
   const ModelFiles& files_;
   Recipe recipe_;
   BlockSize block_;
+  HugePieces pieces_;
   std::uint64_t bytes_ = 0;
 };
 

@@ -1,11 +1,11 @@
 // The engine's weights: every matrix packed into panels once, as it is read; matrices that take the same input are packed as one.
 #pragma once
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "kernels/contract.h"
+#include "kernels/memory.h"
 #include "reference/model/model_files.h"
 #include "reference/model/tensors.h"
 
@@ -13,11 +13,8 @@ namespace assay {
 
 struct PackedLinear {  // y = W x + b
   PackedMatrix matrix;
-  std::vector<float> bias;  // (n_out) or empty
-  struct Free {
-    void operator()(void* p) const { std::free(p); }
-  };
-  std::unique_ptr<void, Free> memory;  // of the panels, 64-byte aligned
+  std::vector<float> bias;            // (n_out) or empty
+  std::shared_ptr<std::byte> memory;  // of the panels, 64-byte aligned, in huge pages with its neighbours
   bool empty() const { return matrix.n_out == 0; }
 };
 
