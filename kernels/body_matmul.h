@@ -44,7 +44,7 @@ void body_matmul_block(const void* panel, WeightFormat format, std::int64_t n_k,
   alignas(64) float acc[kTileTokens * kPanelOutputs];
   const bool straight = first && n_out == kPanelOutputs;  // what a tile gives is what y gets
   const bool keep = format == WeightFormat::bf16 && n_tokens >= kKeepTiles * kTileTokens;
-  if (is_scaled(format)) widen_scaled(static_cast<const std::uint8_t*>(panel), format, n_k, scratch);
+  if (is_coded(format)) widen_coded(static_cast<const std::uint8_t*>(panel), format, n_k, scratch);
   for (std::int64_t t = 0; t < n_tokens;
        t += kTileTokens, tiles += tile_stride, y += kTileTokens * y_stride) {
     const std::int64_t n = n_tokens - t < kTileTokens ? n_tokens - t : kTileTokens;
@@ -55,7 +55,7 @@ void body_matmul_block(const void* panel, WeightFormat format, std::int64_t n_k,
     } else if (format == WeightFormat::bf16 && !keep) {
       Tiles::kBf16[n - 1](static_cast<const std::uint32_t*>(panel), n_k, tiles, out, stride, nullptr);
     } else {
-      const bool wide = keep || is_scaled(format);
+      const bool wide = keep || is_coded(format);
       Tiles::kF32[n - 1](wide ? scratch : static_cast<const float*>(panel), n_k, tiles, out, stride, nullptr);
     }
     if (!straight) merge_tile(acc, n, n_out, first, y, y_stride);
@@ -67,7 +67,7 @@ void body_pack_tokens(const float* const* rows, std::int64_t n, std::int64_t k0,
   pack_tile(rows, n, k0, n_k, tile);
 }
 
-// One panel for T tokens over all inputs. A panel with scales is widened a block at a time (64 KiB, which the second-level cache
+// One panel for T tokens over all inputs. A panel of codes is widened a block at a time (64 KiB, which the second-level cache
 // keeps) and then read like f32.
 template <int T>
 void few_panel(const PackedMatrix& w, std::int64_t panel, const float* const* rows, float* y,
@@ -88,7 +88,7 @@ void few_panel(const PackedMatrix& w, std::int64_t panel, const float* const* ro
     } else if (w.format == WeightFormat::f32) {
       few_any<T>(reinterpret_cast<const float*>(at), n_k, x, acc);
     } else {
-      widen_scaled(at, w.format, n_k, wide);
+      widen_coded(at, w.format, n_k, wide);
       few_any<T>(wide, n_k, x, acc);
     }
     merge_tile(acc, T, n_out, k0 == 0, y + first, y_stride);

@@ -1,5 +1,5 @@
-// Panels whose weights are codes under scales, widened to f32 in order (kernels/contract.h says how they lie). Included
-// after a lanes_*.h. Integer operations, selections and one product a weight: every instruction set gives the same bits.
+// Panels whose weights are codes, widened to f32 in order (kernels/contract.h says how they lie). Included
+// after a lanes_*.h. Integer operations, selections and at most two products a weight: every instruction set gives the same bits.
 #pragma once
 #include "kernels/contract.h"
 
@@ -7,14 +7,15 @@ namespace assay {
 namespace {
 
 constexpr std::int64_t kMxfp4GroupBytes = kPanelOutputs + kMxfp4Inputs * kPanelOutputs / 2;
-constexpr std::int64_t kFp8GroupBytes = kPanelOutputs * 4 + kFp8Inputs * kPanelOutputs;
 
 // Bytes of the first n_in inputs of a panel, as panel_bytes() of the contract: not called, because objects of a newer
 // machine keep to themselves.
 inline std::int64_t stored_bytes(WeightFormat format, std::int64_t n_in) {
-  if (!is_scaled(format)) return n_in * kPanelOutputs * (format == WeightFormat::bf16 ? 2 : 4);
+  if (format == WeightFormat::f32) return n_in * kPanelOutputs * 4;
+  if (format == WeightFormat::bf16 || format == WeightFormat::f16) return n_in * kPanelOutputs * 2;
   if (format == WeightFormat::mxfp4) return n_in / kMxfp4Inputs * kMxfp4GroupBytes;
-  return (n_in + kFp8Inputs - 1) / kFp8Inputs * kPanelOutputs * 4 + n_in * kPanelOutputs;
+  const std::int64_t inputs = format == WeightFormat::q8_0 ? kQ8Inputs : kFp8Inputs;
+  return (n_in + inputs - 1) / inputs * kPanelOutputs * 4 + n_in * kPanelOutputs;
 }
 
 // Small non-negative integers (below 2^23) as floats.
@@ -71,13 +72,25 @@ inline void widen_mxfp4(const std::uint8_t* panel, std::int64_t n_k, float* wide
   }
 }
 
-template <F16 (*kWiden)(I16)>
-void widen_fp8(const std::uint8_t* panel, std::int64_t n_k, float* wide) {
-  for (std::int64_t k0 = 0; k0 < n_k; k0 += kFp8Inputs, panel += kFp8GroupBytes) {
+inline F16 int8_16(I16 codes) {  // two's complement: 128 is added and taken off again
+  return sub(float_of(and_i(add_i(codes, splat_i(0x80)), splat_i(0xff))), splat(128.0f));
+}
+
+inline F16 f16_16(I16 codes) {
+  const I16 magnitude = and_i(codes, splat_i(0x7fff)), wide = shift_left<13>(magnitude);
+  const F16 finite = mul(from_bits(wide), splat(0x1p112f)), top = from_bits(or_i(wide, splat_i(0x7f800000u)));
+  return with_sign(select(less(float_of(magnitude), splat(31743.5f)), finite, top),  // 0x7c00 is infinity
+                   shift_left<16>(and_i(codes, splat_i(0x8000u))));
+}
+
+// Bytes under f32 scales, one for kInputs inputs.
+template <std::int64_t kInputs, F16 (*kWiden)(I16)>
+void widen_bytes(const std::uint8_t* panel, std::int64_t n_k, float* wide) {
+  for (std::int64_t k0 = 0; k0 < n_k; k0 += kInputs, panel += kPanelOutputs * (4 + kInputs)) {
     float scales[kPanelOutputs];
     __builtin_memcpy(scales, panel, sizeof scales);
     const F16 low = load(scales), high = load(scales + 16);
-    const std::int64_t n = n_k - k0 < kFp8Inputs ? n_k - k0 : kFp8Inputs;
+    const std::int64_t n = n_k - k0 < kInputs ? n_k - k0 : kInputs;
     const std::uint8_t* codes = panel + kPanelOutputs * 4;
     for (std::int64_t k = 0; k < n; ++k, wide += kPanelOutputs, codes += kPanelOutputs) {
       store(wide, mul(kWiden(load_bytes(codes)), low));
@@ -86,15 +99,29 @@ void widen_fp8(const std::uint8_t* panel, std::int64_t n_k, float* wide) {
   }
 }
 
+inline void widen_f16(const std::uint8_t* panel, std::int64_t n_k, float* wide) {
+  for (std::int64_t k = 0; k < n_k; ++k, panel += 2 * kPanelOutputs, wide += kPanelOutputs) {
+    float words[16];  // bits of two halves each, never used as a number
+    __builtin_memcpy(words, panel, sizeof words);
+    const I16 both = bits(load(words));
+    store(wide, f16_16(and_i(both, splat_i(0xffff))));
+    store(wide + 16, f16_16(and_i(shift_right<16>(both), splat_i(0xffff))));
+  }
+}
+
 // n_k inputs of a panel from a multiple of kBlockK on to (n_k, 32) floats.
-inline void widen_scaled(const std::uint8_t* panel, WeightFormat format, std::int64_t n_k, float* wide) {
+inline void widen_coded(const std::uint8_t* panel, WeightFormat format, std::int64_t n_k, float* wide) {
   switch (format) {
     case WeightFormat::mxfp4:
       return widen_mxfp4(panel, n_k, wide);
     case WeightFormat::e4m3:
-      return widen_fp8<e4m3_16>(panel, n_k, wide);
+      return widen_bytes<kFp8Inputs, e4m3_16>(panel, n_k, wide);
     case WeightFormat::e5m2:
-      return widen_fp8<e5m2_16>(panel, n_k, wide);
+      return widen_bytes<kFp8Inputs, e5m2_16>(panel, n_k, wide);
+    case WeightFormat::q8_0:
+      return widen_bytes<kQ8Inputs, int8_16>(panel, n_k, wide);
+    case WeightFormat::f16:
+      return widen_f16(panel, n_k, wide);
     case WeightFormat::f32:
     case WeightFormat::bf16:
       return;

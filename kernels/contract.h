@@ -18,15 +18,23 @@ enum class WeightFormat : std::uint8_t {
   bf16,
   mxfp4,  // e2m1 codes, a power of two for 32 inputs of each output
   e4m3,   // FP8 codes, an f32 scale for 128 inputs of each output
-  e5m2
+  e5m2,
+  q8_0,  // GGUF's 8-bit integers, an f32 scale for 32 inputs of each output
+  f16
 };
-static constexpr bool is_scaled(WeightFormat format) { return format > WeightFormat::bf16; }
+// Those that a kernel widens a block at a time before it multiplies.
+static constexpr bool is_coded(WeightFormat format) { return format > WeightFormat::bf16; }
+// Those with scales among their codes.
+static constexpr bool is_scaled(WeightFormat format) {
+  return is_coded(format) && format != WeightFormat::f16;
+}
 
 inline constexpr std::int64_t kPanelOutputs = 32;  // outputs of a weight panel: two AVX-512 registers
 inline constexpr std::int64_t kBlockK = 512;       // inputs of one f32 accumulation chain (DESIGN)
 inline constexpr std::int64_t kMxfp4Inputs = 32;   // inputs under one scale (OCP Microscaling Formats 1.0)
 inline constexpr std::int64_t kFp8Inputs = 128;    // inputs under one scale in a panel (DeepSeek-V3's block)
-static_assert(kBlockK % kMxfp4Inputs == 0 && kBlockK % kFp8Inputs == 0);
+inline constexpr std::int64_t kQ8Inputs = 32;      // inputs under one scale (GGUF's Q8_0)
+static_assert(kBlockK % kMxfp4Inputs == 0 && kBlockK % kFp8Inputs == 0 && kBlockK % kQ8Inputs == 0);
 inline constexpr std::int64_t kPageKeys =
     64;                                   // keys of one attention block, absolute in the sequence (DESIGN)
 inline constexpr int kMaxExperts = 1024;  // DeepSeek-V3 has 256, Kimi-K2 384, Qwen3-Next 512
@@ -35,7 +43,7 @@ inline constexpr double kNearTie = 1e-5;  // a router margin below this cannot b
 // ---------------------------------------------------------------------------------------------------- packed
 // weights A weight matrix (n_out, n_in) in panels of 32 outputs. Panel p holds, for k = 0 .. n_in-1, the 32
 // weights of outputs 32p .. 32p+31 at input k side by side; outputs past n_out are zero. In f32 they lie in
-// order; in bf16 output j and j+16 share a 32-bit word (low half j), so that a shift and a mask widen 32
+// order; in bf16 and f16 output j and j+16 share a 32-bit word (low half j), so that a shift and a mask widen 32
 // weights. The memory (packed_bytes, 64-byte aligned for speed) is the caller's.
 struct PackedMatrix {
   const void* panels = nullptr;
@@ -45,8 +53,8 @@ struct PackedMatrix {
 std::size_t packed_bytes(WeightFormat format, std::int64_t n_out, std::int64_t n_in);
 // Bytes of the first n_in inputs of a panel: where the next panel begins, or its input n_in (a multiple of kBlockK).
 std::int64_t panel_bytes(WeightFormat format, std::int64_t n_in);
-// Packs outputs [first, first + count) from `rows` (count, n_in), row-major, in the panel's own format (bf16
-// as its 16 bits); `first` is a multiple of 32. Panels may so be filled one after the other while a file is
+// Packs outputs [first, first + count) from `rows` (count, n_in), row-major, in the panel's own format (f32, or bf16 and f16
+// as their 16 bits); `first` is a multiple of 32. Panels may so be filled one after the other while a file is
 // read.
 void pack_rows(const void* rows, std::int64_t first, std::int64_t count, void* panels, WeightFormat format,
                std::int64_t n_out, std::int64_t n_in);
@@ -55,18 +63,22 @@ PackedMatrix pack(const void* rows, WeightFormat format, std::int64_t n_out, std
 float packed_weight(const PackedMatrix& w, std::int64_t output,
                     std::int64_t input);  // one weight, widened: embeddings, tests
 
-// Formats with scales keep their codes and are widened in the kernels, a block of inputs at a time: weight = float(code) *
-// float(scale), rounded once to f32 (mxfp4: exact), so that a product has the bits that f32 panels of those weights give.
+// Coded formats are widened in the kernels, a block of inputs at a time: weight = float(code) * float(scale), rounded once to f32
+// (mxfp4 and f16: exact), so that a product has the bits that f32 panels of those weights give.
 // mxfp4: for each 32 inputs the scales of the 32 outputs (e8m0, one byte each), then 16 bytes an input, output j in the
-// low nibble of byte j and output j + 16 in its high nibble. FP8: for each 128 inputs 32 f32 scales, then 32 bytes an input.
+// low nibble of byte j and output j + 16 in its high nibble. FP8 and q8_0: for each 128 (32) inputs 32 f32 scales, then 32 bytes an
+// input.
 // rows: codes (n_out, n_in / 2), the earlier input in the low nibble; scales (n_out, n_in / 32). n_in a multiple of 32.
 PackedMatrix pack_mxfp4(const std::uint8_t* codes, const std::uint8_t* scales, std::int64_t n_out,
                         std::int64_t n_in, void* panels);
 // codes (n_out, n_in); scales (n_out, ceil(n_in / 128)). format: e4m3 or e5m2.
 PackedMatrix pack_fp8(WeightFormat format, const std::uint8_t* codes, const float* scales, std::int64_t n_out,
                       std::int64_t n_in, void* panels);
-
+// codes (n_out, n_in), two's complement; scales (n_out, ceil(n_in / 32)).
+PackedMatrix pack_q8_0(const std::uint8_t* codes, const float* scales, std::int64_t n_out, std::int64_t n_in,
+                       void* panels);
 float bf16_to_f32(std::uint16_t bits);
+float f16_to_f32(std::uint16_t bits);
 std::uint16_t f32_to_bf16(float value);  // nearest even; a NaN stays a quiet NaN
 
 // ---------------------------------------------------------------------------------------------------- what

@@ -34,10 +34,12 @@ const float* row_of(const MatmulJob& job, std::int64_t token) {
 
 std::int64_t panels_of(const PackedMatrix& w) { return (w.n_out + kPanelOutputs - 1) / kPanelOutputs; }
 
-// Tokens of each chunk of a job: even shares, so that none is a small rest.
+// Tokens of each chunk of a job: even shares, so that none is a small rest. Codes are widened once a chunk, which large chunks share.
 std::int64_t chunk_tokens(const MatmulJob& job) {
   constexpr std::int64_t kTiles = 12;
-  const std::int64_t fit = std::clamp(kChunkFloats / job.w.n_in / kTiles * kTiles, kLeastChunk, kMostChunk);
+  const std::int64_t fit = is_coded(job.w.format) ? kMostChunk
+                                                  : std::clamp(kChunkFloats / job.w.n_in / kTiles * kTiles,
+                                                               kLeastChunk, kMostChunk);
   const std::int64_t n_chunks = (job.n_tokens + fit - 1) / fit;
   return n_chunks <= 1 ? fit : ((job.n_tokens + n_chunks - 1) / n_chunks + kTiles - 1) / kTiles * kTiles;
 }

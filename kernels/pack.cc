@@ -12,7 +12,15 @@ namespace {
 
 std::int64_t panels_of(std::int64_t n_out) { return (n_out + kPanelOutputs - 1) / kPanelOutputs; }
 constexpr std::int64_t kMxfp4Row = kPanelOutputs / 2, kMxfp4Group = kPanelOutputs + kMxfp4Inputs * kMxfp4Row;
-constexpr std::int64_t kFp8Scales = kPanelOutputs * 4, kFp8Group = kFp8Scales + kFp8Inputs * kPanelOutputs;
+constexpr std::int64_t kScaleBytes = kPanelOutputs * 4;  // of a group of inputs, before their codes
+std::int64_t inputs_of_scale(WeightFormat format) {
+  ASSAY_CHECK(format == WeightFormat::e4m3 || format == WeightFormat::e5m2 || format == WeightFormat::q8_0);
+  return format == WeightFormat::q8_0 ? kQ8Inputs : kFp8Inputs;
+}
+
+std::int64_t group_bytes(WeightFormat format) {
+  return kScaleBytes + inputs_of_scale(format) * kPanelOutputs;
+}
 
 // Where output j of a panel lies in its row of 32.
 std::int64_t place(WeightFormat format, std::int64_t j) {
@@ -28,7 +36,8 @@ float small_float(unsigned magnitude, int mantissa, int bias) {
              : std::ldexp(static_cast<float>(fraction | (1U << mantissa)), exponent - bias - mantissa);
 }
 
-float fp8_value(WeightFormat format, unsigned code) {
+float byte_value(WeightFormat format, unsigned code) {
+  if (format == WeightFormat::q8_0) return static_cast<float>(static_cast<std::int8_t>(code));
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN(),
                   kInfinity = std::numeric_limits<float>::infinity();
   const unsigned magnitude = code & 0x7FU;
@@ -41,7 +50,7 @@ float fp8_value(WeightFormat format, unsigned code) {
   return (code & 0x80U) != 0 ? -value : value;
 }
 
-float scaled_weight(const PackedMatrix& w, std::int64_t output, std::int64_t input) {
+float coded_weight(const PackedMatrix& w, std::int64_t output, std::int64_t input) {
   const std::int64_t j = output % kPanelOutputs;
   const auto* const panel =
       static_cast<const std::uint8_t*>(w.panels) + output / kPanelOutputs * panel_bytes(w.format, w.n_in);
@@ -53,10 +62,16 @@ float scaled_weight(const PackedMatrix& w, std::int64_t output, std::int64_t inp
     return group[j] == 255 ? std::numeric_limits<float>::quiet_NaN()
                            : value * std::ldexp(1.0f, group[j] - 127);
   }
-  const std::uint8_t* const group = panel + input / kFp8Inputs * kFp8Group;
+  if (w.format == WeightFormat::f16) {
+    std::uint16_t bits = 0;
+    std::memcpy(&bits, panel + 2 * (input * kPanelOutputs + place(w.format, j)), sizeof bits);
+    return f16_to_f32(bits);
+  }
+  const std::int64_t inputs = inputs_of_scale(w.format);
+  const std::uint8_t* const group = panel + input / inputs * group_bytes(w.format);
   float scale = 0;
   std::memcpy(&scale, group + 4 * j, sizeof scale);
-  return fp8_value(w.format, group[kFp8Scales + input % kFp8Inputs * kPanelOutputs + j]) * scale;
+  return byte_value(w.format, group[kScaleBytes + input % inputs * kPanelOutputs + j]) * scale;
 }
 
 template <class T>
@@ -81,6 +96,22 @@ void pack_all(const void* rows, std::int64_t first, std::int64_t count, void* pa
   }
 }
 
+PackedMatrix pack_bytes(WeightFormat format, const std::uint8_t* codes, const float* scales,
+                        std::int64_t n_out, std::int64_t n_in, void* panels) {
+  const std::int64_t inputs = inputs_of_scale(format), n_groups = (n_in + inputs - 1) / inputs,
+                     group = group_bytes(format), stride = panel_bytes(format, n_in);
+  std::memset(panels, 0, packed_bytes(format, n_out, n_in));
+  for (std::int64_t o = 0; o < n_out; ++o) {
+    const std::int64_t j = o % kPanelOutputs;
+    auto* const panel = static_cast<std::uint8_t*>(panels) + o / kPanelOutputs * stride;
+    for (std::int64_t g = 0; g < n_groups; ++g)
+      std::memcpy(panel + g * group + 4 * j, &scales[o * n_groups + g], sizeof(float));
+    for (std::int64_t k = 0; k < n_in; ++k)
+      panel[k / inputs * group + kScaleBytes + k % inputs * kPanelOutputs + j] = codes[o * n_in + k];
+  }
+  return {panels, format, n_out, n_in};
+}
+
 }  // namespace
 
 std::int64_t panel_bytes(WeightFormat format, std::int64_t n_in) {
@@ -89,13 +120,16 @@ std::int64_t panel_bytes(WeightFormat format, std::int64_t n_in) {
     case WeightFormat::f32:
       return n_in * kPanelOutputs * 4;
     case WeightFormat::bf16:
+    case WeightFormat::f16:
       return n_in * kPanelOutputs * 2;
     case WeightFormat::mxfp4:
       ASSAY_CHECK(n_in % kMxfp4Inputs == 0);
       return n_in / kMxfp4Inputs * kMxfp4Group;
     case WeightFormat::e4m3:
     case WeightFormat::e5m2:
-      return (n_in + kFp8Inputs - 1) / kFp8Inputs * kFp8Scales + n_in * kPanelOutputs;
+    case WeightFormat::q8_0:
+      return (n_in + inputs_of_scale(format) - 1) / inputs_of_scale(format) * kScaleBytes +
+             n_in * kPanelOutputs;
   }
   ASSAY_CHECK(false);
 }
@@ -109,9 +143,9 @@ std::size_t packed_bytes(WeightFormat format, std::int64_t n_out, std::int64_t n
 void pack_rows(const void* rows, std::int64_t first, std::int64_t count, void* panels, WeightFormat format,
                std::int64_t n_out, std::int64_t n_in) {
   ASSAY_CHECK(first >= 0 && count >= 0 && first + count <= n_out && n_in >= 0);
-  ASSAY_CHECK(!is_scaled(format));
+  ASSAY_CHECK(!is_coded(format) || format == WeightFormat::f16);
   ASSAY_CHECK(first % kPanelOutputs == 0 && (count % kPanelOutputs == 0 || first + count == n_out));
-  if (format == WeightFormat::bf16) {
+  if (format != WeightFormat::f32) {
     pack_all<std::uint16_t>(rows, first, count, panels, format, n_in);
   } else {
     pack_all<float>(rows, first, count, panels, format, n_in);
@@ -147,24 +181,17 @@ PackedMatrix pack_mxfp4(const std::uint8_t* codes, const std::uint8_t* scales, s
 PackedMatrix pack_fp8(WeightFormat format, const std::uint8_t* codes, const float* scales, std::int64_t n_out,
                       std::int64_t n_in, void* panels) {
   ASSAY_CHECK(format == WeightFormat::e4m3 || format == WeightFormat::e5m2);
-  const std::int64_t n_groups = (n_in + kFp8Inputs - 1) / kFp8Inputs, stride = panel_bytes(format, n_in);
-  std::memset(panels, 0, packed_bytes(format, n_out, n_in));
-  for (std::int64_t o = 0; o < n_out; ++o) {
-    const std::int64_t j = o % kPanelOutputs;
-    auto* const panel = static_cast<std::uint8_t*>(panels) + o / kPanelOutputs * stride;
-    for (std::int64_t g = 0; g < n_groups; ++g)
-      std::memcpy(panel + g * kFp8Group + 4 * j, &scales[o * n_groups + g], sizeof(float));
-    for (std::int64_t k = 0; k < n_in; ++k) {
-      panel[k / kFp8Inputs * kFp8Group + kFp8Scales + k % kFp8Inputs * kPanelOutputs + j] =
-          codes[o * n_in + k];
-    }
-  }
-  return {panels, format, n_out, n_in};
+  return pack_bytes(format, codes, scales, n_out, n_in, panels);
+}
+
+PackedMatrix pack_q8_0(const std::uint8_t* codes, const float* scales, std::int64_t n_out, std::int64_t n_in,
+                       void* panels) {
+  return pack_bytes(WeightFormat::q8_0, codes, scales, n_out, n_in, panels);
 }
 
 float packed_weight(const PackedMatrix& w, std::int64_t output, std::int64_t input) {
   ASSAY_CHECK(output >= 0 && output < w.n_out && input >= 0 && input < w.n_in);
-  if (is_scaled(w.format)) return scaled_weight(w, output, input);
+  if (is_coded(w.format)) return coded_weight(w, output, input);
   const std::int64_t at =
       (output / kPanelOutputs * w.n_in + input) * kPanelOutputs + place(w.format, output % kPanelOutputs);
   return w.format == WeightFormat::bf16 ? bf16_to_f32(static_cast<const std::uint16_t*>(w.panels)[at])
@@ -172,6 +199,14 @@ float packed_weight(const PackedMatrix& w, std::int64_t output, std::int64_t inp
 }
 
 float bf16_to_f32(std::uint16_t bits) { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
+
+float f16_to_f32(std::uint16_t bits) {
+  const std::uint32_t sign = (bits & 0x8000U) << 16, magnitude = bits & 0x7FFFU;
+  if (magnitude >= 0x7C00U)
+    return std::bit_cast<float>(sign | 0x7F800000U | magnitude << 13);   // infinities and NaNs
+  const float value = std::bit_cast<float>(magnitude << 13) * 0x1p112f;  // exact, subnormal numbers too
+  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) | sign);
+}
 
 std::uint16_t f32_to_bf16(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);

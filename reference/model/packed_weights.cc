@@ -68,6 +68,8 @@ class Packer {
   WeightFormat format_of(const WeightRef& ref, const TensorView& view) const {
     if (ref.mxfp4) return WeightFormat::mxfp4;
     if (view.format == Format::BF16 && rows_in_order(view)) return WeightFormat::bf16;
+    if (view.format == Format::F16 && rows_in_order(view)) return WeightFormat::f16;
+    if (view.format == Format::Q8_0 && rows_in_order(view) && has_plain_rows(ref)) return WeightFormat::q8_0;
     if (is_fp8_matrix(view.format) && recipe_ == Recipe::dequant_bf16) return WeightFormat::bf16;
     const bool codes = is_fp8_matrix(view.format) && ref.whole();
     const bool one_block =
@@ -75,6 +77,9 @@ class Packer {
     if (!codes || !one_block || recipe_ != Recipe::dequant_f32) return WeightFormat::f32;
     return view.format == Format::F8_E4M3 ? WeightFormat::e4m3 : WeightFormat::e5m2;
   }
+
+  // Rows that lie one after the other: of a tensor of its own, or of one expert's part of a tensor.
+  static bool has_plain_rows(const WeightRef& ref) { return !ref.transposed && ref.n_stored == ref.n_out; }
 
   Status reserve(const std::string& name, std::size_t bytes, PackedLinear& out) {
     const std::size_t rounded = (bytes + 63) / 64 * 64;
@@ -95,7 +100,10 @@ class Packer {
       case WeightFormat::f32:
         return pack_plain<float>(parts, format, n_out, n_in, out);
       case WeightFormat::bf16:
+      case WeightFormat::f16:
         return pack_plain<std::uint16_t>(parts, format, n_out, n_in, out);
+      case WeightFormat::q8_0:
+        return pack_q8_parts(parts, n_out, n_in, out);
       case WeightFormat::mxfp4:
         return pack_mxfp4_parts(parts, n_out, n_in, out);
       case WeightFormat::e4m3:
@@ -164,7 +172,7 @@ class Packer {
   }
   Status rows_of(const TensorView& view, std::int64_t first, std::int64_t n, std::int64_t n_in,
                  std::uint16_t* out) const {
-    if (view.format == Format::BF16) {
+    if (view.format == Format::BF16 || view.format == Format::F16) {
       ASSAY_CHECK(rows_in_order(view));
       std::memcpy(out, view.bytes.data() + first * n_in * 2, static_cast<std::size_t>(n * n_in) * 2);
       return {};
@@ -234,6 +242,30 @@ class Packer {
       release(part.weight);
     }
     out.matrix = pack_fp8(format, codes.data(), scales.data(), n_out, n_in, out.memory.get());
+    return {};
+  }
+
+  // Blocks of an f16 scale and 32 integers (ggml-common.h, block_q8_0), row by row.
+  Status pack_q8_parts(const std::vector<LinearRef>& parts, std::int64_t n_out, std::int64_t n_in, PackedLinear& out) {
+    constexpr std::int64_t kBlockBytes = 2 + kQ8Inputs;
+    ASSAY_CHECK(n_in % kQ8Inputs == 0);
+    std::vector<std::uint8_t> codes(static_cast<std::size_t>(n_out * n_in));
+    std::vector<float> scales(static_cast<std::size_t>(n_out * n_in / kQ8Inputs));
+    std::size_t block = 0;
+    for (const LinearRef& part : parts) {
+      ASSAY_TRY(const TensorView* view, stored_tensor(files_.checkpoint, part.weight));
+      const std::int64_t n = part.weight.n_out * n_in / kQ8Inputs;
+      const std::byte* from = view->bytes.data() + part.weight.expert * n * kBlockBytes;
+      ASSAY_CHECK(from + n * kBlockBytes <= view->bytes.data() + view->bytes.size());
+      for (std::int64_t i = 0; i < n; ++i, ++block, from += kBlockBytes) {
+        std::uint16_t scale = 0;
+        std::memcpy(&scale, from, sizeof scale);
+        scales[block] = f16_to_f32(scale);
+        std::memcpy(&codes[block * kQ8Inputs], from + 2, kQ8Inputs);
+      }
+      release(part.weight);
+    }
+    out.matrix = pack_q8_0(codes.data(), scales.data(), n_out, n_in, out.memory.get());
     return {};
   }
 

@@ -44,7 +44,7 @@ struct PackedModel {
   std::uint64_t bytes = 0;  // of all panels
 };
 
-// Reads and packs everything; pages of the mapping are released as they are packed. BF16, MXFP4 and (under dequant-f32) FP8 matrices
+// Reads and packs everything; pages of the mapping are released as they are packed. BF16, F16, MXFP4, Q8_0 and (under dequant-f32) FP8 matrices
 // keep their codes, and FP8 is BF16 under dequant-bf16, so long as those that are packed as one have the same format; all others
 // become f32 under the recipe of the files' configuration.
 Result<PackedModel> pack_model(const ModelFiles& files);

@@ -75,10 +75,24 @@ inline PackedMatrix signature_matrix(WeightFormat format, std::int64_t n_out, st
     for (std::uint8_t& s : scales) s = static_cast<std::uint8_t>(120 + s % 16);
     return pack_mxfp4(signature_bytes(n / 2, 6).data(), scales.data(), n_out, n_in, memory.data());
   }
+  if (format == WeightFormat::q8_0) {
+    const std::vector<float> scales =
+        signature_floats(static_cast<std::size_t>(n_out * ((n_in + 31) / 32)), 8);
+    return pack_q8_0(signature_bytes(n, 7).data(), scales.data(), n_out, n_in, memory.data());
+  }
+  if (format == WeightFormat::f16) {
+    std::vector<std::uint16_t> codes(n);
+    const std::vector<std::uint8_t> drawn = signature_bytes(2 * n, 7);
+    for (std::size_t i = 0; i < n; ++i)  // finite: the exponent is never the largest
+      codes[i] = static_cast<std::uint16_t>((drawn[2 * i] | drawn[2 * i + 1] << 8) & 0xbfff);
+    return pack(codes.data(), format, n_out, n_in, memory.data());
+  }
   if (is_scaled(format)) {
     std::vector<std::uint8_t> codes = signature_bytes(n, 7);
-    for (std::uint8_t& c : codes) c = static_cast<std::uint8_t>(c & 0xbf);  // finite and of no great magnitude
-    const std::vector<float> scales = signature_floats(static_cast<std::size_t>(n_out * ((n_in + 127) / 128)), 8);
+    for (std::uint8_t& c : codes)
+      c = static_cast<std::uint8_t>(c & 0xbf);  // finite and of no great magnitude
+    const std::vector<float> scales =
+        signature_floats(static_cast<std::size_t>(n_out * ((n_in + 127) / 128)), 8);
     return pack_fp8(format, codes.data(), scales.data(), n_out, n_in, memory.data());
   }
   const std::vector<float> rows = signature_floats(n, 9);
@@ -89,11 +103,10 @@ inline PackedMatrix signature_matrix(WeightFormat format, std::int64_t n_out, st
 }
 
 inline void sign_matmul(const Compute& c, Signature& out) {
-  constexpr std::pair<WeightFormat, const char*> kFormats[] = {{WeightFormat::f32, "f32"},
-                                                               {WeightFormat::bf16, "bf16"},
-                                                               {WeightFormat::mxfp4, "mxfp4"},
-                                                               {WeightFormat::e4m3, "e4m3"},
-                                                               {WeightFormat::e5m2, "e5m2"}};
+  constexpr std::pair<WeightFormat, const char*> kFormats[] = {
+      {WeightFormat::f32, "f32"},   {WeightFormat::bf16, "bf16"}, {WeightFormat::mxfp4, "mxfp4"},
+      {WeightFormat::e4m3, "e4m3"}, {WeightFormat::e5m2, "e5m2"}, {WeightFormat::q8_0, "q8_0"},
+      {WeightFormat::f16, "f16"}};
   constexpr std::int64_t kOut = 70, kIn = 1120;  // partial panels and blocks
   for (const auto& [format, name] : kFormats) {
     std::vector<std::byte> memory;
@@ -113,7 +126,8 @@ inline void sign_matmul(const Compute& c, Signature& out) {
 
 inline void sign_rows(const Compute& c, Signature& out) {
   constexpr std::int64_t kRows = 3, kWidth = 301;
-  const std::vector<float> x = signature_floats(kRows * kWidth * 2, 21, 8), weight = signature_floats(kWidth, 22);
+  const std::vector<float> x = signature_floats(kRows * kWidth * 2, 21, 8),
+                           weight = signature_floats(kWidth, 22);
   const auto op = [&](const char* name, const auto& call) {
     std::vector<float> y = signature_floats(kRows * kWidth, 23);
     call(y.data());
@@ -139,10 +153,11 @@ inline void sign_functions(const Compute& c, Signature& out) {
                                                              {Function::silu, "silu"},
                                                              {Function::tanh, "tanh"}};
   std::vector<float> x = signature_floats(40'000, 31, 100);
-  for (std::uint32_t i = 0; i < 65'536; ++i) x.push_back(std::bit_cast<float>(i * 65'536u + 4'097u));  // every exponent
-  for (const float special : {0.0f, -0.0f, 1e-45f, 88.7228f, 88.73f, -103.9f, -104.1f,
-                              std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(),
-                              std::numeric_limits<float>::quiet_NaN()}) {
+  for (std::uint32_t i = 0; i < 65'536; ++i)
+    x.push_back(std::bit_cast<float>(i * 65'536u + 4'097u));  // every exponent
+  for (const float special :
+       {0.0f, -0.0f, 1e-45f, 88.7228f, 88.73f, -103.9f, -104.1f, std::numeric_limits<float>::infinity(),
+        -std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
     x.push_back(special);
   }
   for (const auto& [function, name] : kFunctions) {
@@ -156,13 +171,16 @@ inline void sign_functions(const Compute& c, Signature& out) {
 
 inline void sign_rotary(const Compute& c, Signature& out) {
   constexpr std::int64_t kTokens = 2, kHeads = 3, kPairs = 20, kHead = 48;
-  const std::vector<float> cos_rows = signature_floats(kTokens * kPairs, 41), sin_rows = signature_floats(kTokens * kPairs, 42);
+  const std::vector<float> cos_rows = signature_floats(kTokens * kPairs, 41),
+                           sin_rows = signature_floats(kTokens * kPairs, 42);
   for (const RotaryPairs pairs : {RotaryPairs::interleaved, RotaryPairs::half_split}) {
     std::vector<float> x = signature_floats(kTokens * kHeads * kHead, 43);
-    rotary(c, x.data(), kTokens, kHeads * kHead, kHeads, kHead, kPairs, pairs, cos_rows.data(), sin_rows.data());
+    rotary(c, x.data(), kTokens, kHeads * kHead, kHeads, kHead, kPairs, pairs, cos_rows.data(),
+           sin_rows.data());
     SignatureHash hash;
     hash.add_all(x);
-    out.emplace_back(pairs == RotaryPairs::interleaved ? "rotary interleaved" : "rotary halves", hash.value());
+    out.emplace_back(pairs == RotaryPairs::interleaved ? "rotary interleaved" : "rotary halves",
+                     hash.value());
   }
 }
 
@@ -170,12 +188,15 @@ inline void sign_attention(const Compute& c, Signature& out) {
   const std::vector<float> sinks = signature_floats(6, 51);
   AttentionShape shape{.n_heads = 6, .n_kv_heads = 2, .qk_dim = 40, .v_dim = 24, .scale = 0.158f};
   constexpr std::int64_t kKeys = 150;
-  std::vector<std::vector<float>> memory((kKeys + kPageKeys - 1) / kPageKeys, std::vector<float>(page_floats(shape)));
+  std::vector<std::vector<float>> memory((kKeys + kPageKeys - 1) / kPageKeys,
+                                         std::vector<float>(page_floats(shape)));
   std::vector<const float*> pages;
   for (const auto& page : memory) pages.push_back(page.data());
   for (std::int64_t i = 0; i < kKeys; ++i) {
-    const std::vector<float> k = signature_floats(80, 100 + static_cast<std::uint64_t>(i), 4), v = signature_floats(48, 900 + static_cast<std::uint64_t>(i));
-    store_key_value(shape, k.data(), 40, v.data(), 24, memory[static_cast<std::size_t>(i / kPageKeys)].data(), i % kPageKeys);
+    const std::vector<float> k = signature_floats(80, 100 + static_cast<std::uint64_t>(i), 4),
+                             v = signature_floats(48, 900 + static_cast<std::uint64_t>(i));
+    store_key_value(shape, k.data(), 40, v.data(), 24, memory[static_cast<std::size_t>(i / kPageKeys)].data(),
+                    i % kPageKeys);
   }
   for (const bool with_sinks : {false, true}) {
     shape.sinks = with_sinks ? sinks.data() : nullptr;
@@ -211,17 +232,34 @@ inline void sign_router(const Compute& c, Signature& out) {
   const std::vector<float> bias = signature_floats(64, 81, 0.1f);
   const std::pair<RouterSpec, const char*> specs[] = {
       {{.n_experts = 60, .top_k = 4}, "router softmax"},
-      {{.n_experts = 32, .top_k = 4, .score = RouterScore::softmax_of_chosen, .epsilon = 0}, "router softmax of chosen"},
-      {{.n_experts = 64, .top_k = 6, .n_groups = 8, .top_groups = 3, .groups = GroupRule::maximum, .scale = 16}, "router group maximum"},
-      {{.n_experts = 64, .top_k = 8, .n_groups = 8, .top_groups = 4, .score = RouterScore::sigmoid, .groups = GroupRule::top2_sum, .normalise = true, .scale = 2.5f, .bias = bias.data()},
+      {{.n_experts = 32, .top_k = 4, .score = RouterScore::softmax_of_chosen, .epsilon = 0},
+       "router softmax of chosen"},
+      {{.n_experts = 64,
+        .top_k = 6,
+        .n_groups = 8,
+        .top_groups = 3,
+        .groups = GroupRule::maximum,
+        .scale = 16},
+       "router group maximum"},
+      {{.n_experts = 64,
+        .top_k = 8,
+        .n_groups = 8,
+        .top_groups = 4,
+        .score = RouterScore::sigmoid,
+        .groups = GroupRule::top2_sum,
+        .normalise = true,
+        .scale = 2.5f,
+        .bias = bias.data()},
        "router noaux_tc"}};
   for (const auto& [spec, name] : specs) {
-    const std::vector<float> logits = signature_floats(static_cast<std::size_t>(kTokens * spec.n_experts), 82, 6);
+    const std::vector<float> logits =
+        signature_floats(static_cast<std::size_t>(kTokens * spec.n_experts), 82, 6);
     const auto chosen = static_cast<std::size_t>(kTokens * spec.top_k);
     std::vector<std::int32_t> experts(chosen);
     std::vector<float> weights(chosen);
     std::vector<double> margins(kTokens);
-    route(c, spec, logits.data(), kTokens, {.experts = experts.data(), .weights = weights.data(), .margins = margins.data()});
+    route(c, spec, logits.data(), kTokens,
+          {.experts = experts.data(), .weights = weights.data(), .margins = margins.data()});
     SignatureHash hash;
     hash.add_all(experts);
     hash.add_all(weights);

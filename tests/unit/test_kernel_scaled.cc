@@ -85,6 +85,39 @@ Scaled make_fp8(WeightFormat format, std::int64_t n_out, std::int64_t n_in, bool
   return m;
 }
 
+Scaled make_q8(std::int64_t n_out, std::int64_t n_in) {
+  Scaled m{n_out, n_in, {}, {}, {}, {}};
+  const std::int64_t n_groups = (n_in + kQ8Inputs - 1) / kQ8Inputs;
+  const auto scales = normals(static_cast<std::size_t>(n_out * n_groups), 8, 0.01);
+  for (std::int64_t o = 0; o < n_out; ++o) {
+    for (std::int64_t k = 0; k < n_in; ++k) {
+      m.codes.push_back(static_cast<std::uint8_t>(o * 37 + k));  // every code
+      m.rows.push_back(static_cast<float>(static_cast<std::int8_t>(m.codes.back())) *
+                       scales[static_cast<std::size_t>(o * n_groups + k / kQ8Inputs)]);
+    }
+  }
+  m.memory.resize(packed_bytes(WeightFormat::q8_0, n_out, n_in));
+  m.packed = pack_q8_0(m.codes.data(), scales.data(), n_out, n_in, m.memory.data());
+  return m;
+}
+
+// The halves of `bits`, as f16 means them: IEEE 754 binary16.
+float half_value(unsigned bits) {
+  const unsigned magnitude = bits & 0x7fffU;
+  const double sign = bits >= 0x8000U ? -1 : 1;
+  if (magnitude > 0x7c00U) return std::numeric_limits<float>::quiet_NaN();
+  if (magnitude == 0x7c00U) return static_cast<float>(sign * std::numeric_limits<double>::infinity());
+  return static_cast<float>(small_value(bits, 5, 10, 15));
+}
+
+Scaled make_f16(std::int64_t n_out, std::int64_t n_in, const std::vector<std::uint16_t>& halves) {
+  Scaled m{n_out, n_in, {}, {}, {}, {}};
+  for (const std::uint16_t bits : halves) m.rows.push_back(half_value(bits));
+  m.memory.resize(packed_bytes(WeightFormat::f16, n_out, n_in));
+  m.packed = pack(halves.data(), WeightFormat::f16, n_out, n_in, m.memory.data());
+  return m;
+}
+
 void check_weights(const Scaled& m) {
   std::size_t wrong = 0;
   for (std::int64_t o = 0; o < m.n_out; ++o) {
@@ -156,7 +189,23 @@ TEST_CASE("kernels: all codes of both FP8 formats widen to code times scale, rou
       });
     }
   }
+  check_weights(make_q8(33, 256));
   CHECK(panel_bytes(WeightFormat::e4m3, 512) == 4 * (128 + 128 * 32));
+}
+
+TEST_CASE("kernels: every half widens to its value") {
+  std::vector<std::uint16_t> halves(1 << 16);
+  for (std::size_t i = 0; i < halves.size(); ++i) halves[i] = static_cast<std::uint16_t>(i);
+  const Scaled m = make_f16(1 << 16, 1, halves);
+  check_weights(m);
+  const float one = 1.0f;
+  each_compute([&](const Compute& c) {
+    std::vector<float> y(halves.size());
+    matmul(c, m.packed, &one, 1, y.data());
+    std::size_t wrong = 0;
+    for (std::size_t i = 0; i < y.size(); ++i) wrong += !same_number(y[i], m.rows[i] + 0.0f);
+    CHECK(wrong == 0);
+  });
 }
 
 TEST_CASE(
@@ -165,17 +214,25 @@ TEST_CASE(
     check_product(make_mxfp4(70, 32 * 35, false), n_tokens);
     check_product(make_fp8(WeightFormat::e4m3, 70, 1100, false), n_tokens);
     check_product(make_fp8(WeightFormat::e5m2, 31, 513, false), n_tokens);
+    check_product(make_q8(70, 1130), n_tokens);
+    std::vector<std::uint16_t> halves(70 * 700);
+    for (std::size_t i = 0; i < halves.size(); ++i)
+      halves[i] = static_cast<std::uint16_t>(i * 7919 % 0x7c00 | (i & 1) << 15);
+    check_product(make_f16(70, 700, halves), n_tokens);
   }
 }
 
 TEST_CASE("kernels: outputs past the last are zero in every scaled format") {
-  const Scaled m = make_mxfp4(1, 32, false), f = make_fp8(WeightFormat::e4m3, 1, 5, false);
+  const Scaled m = make_mxfp4(1, 32, false), f = make_fp8(WeightFormat::e4m3, 1, 5, false), q = make_q8(1, 5);
   for (std::size_t o = 1; o < 32; ++o) {
     CHECK(m.memory[o] == std::byte{0});
     CHECK(f.memory[4 * o] == std::byte{0});
+    CHECK(q.memory[4 * o] == std::byte{0});
   }
   CHECK(packed_bytes(WeightFormat::mxfp4, 33, 64) == 2 * 2 * 544);
   CHECK(packed_bytes(WeightFormat::e5m2, 32, 129) == 2 * 128 + 129 * 32);
+  CHECK(packed_bytes(WeightFormat::q8_0, 32, 33) == 2 * 128 + 33 * 32);
+  CHECK(packed_bytes(WeightFormat::f16, 33, 7) == 2 * 7 * 64);
 }
 
 }  // namespace
