@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/progress.h"
 #include "reference/model/gguf_config.h"
+#include "reference/model/random_model.h"
 #include "reference/weights/locate.h"
 #include "suites/locate.h"
 
@@ -102,6 +103,10 @@ Result<std::vector<ProductShape>> default_shapes(bool quick) {
 Result<std::vector<ProductShape>> shapes_of(const BenchRequest& request) {
   if (request.model.empty()) return default_shapes(request.quick);
   ASSAY_TRY(const ModelConfig config, [&]() -> Result<ModelConfig> {
+    if (const RandomShape* const shape = find_random_shape(request.model)) {
+      ASSAY_TRY(const Json json, parse_json(shape->config, request.model));
+      return parse_model_config(json, request.model);
+    }
     if (request.model.ends_with(".json")) return read_model_config(request.model);
     ASSAY_TRY(const ModelLocation location, locate_model(request.model));
     return model_config_at(location.folder);
@@ -117,6 +122,7 @@ Result<std::vector<ProductShape>> shapes_of(const BenchRequest& request) {
 }
 
 std::string rate_text(const BenchRow& row) {
+  if (row.tokens > 0) return fmt::format("{:.1f} tokens/s", row.tokens / row.seconds_p50);
   if (row.flops > 0 && row.limit_name != "read bandwidth")
     return fmt::format("{:.1f} GFLOP/s", static_cast<double>(row.flops) / row.seconds_p50 * 1e-9);
   return fmt::format("{:.1f} GB/s", static_cast<double>(row.bytes) / row.seconds_p50 * 1e-9);
@@ -210,11 +216,16 @@ Status store_bench(Database& database, const BenchReport& report) {
                              "threads, seconds_p50, spread, repetitions, "
                              "flops, bytes, fraction_of_limit, limit_name, measured_at_utc) "
                              "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"));
-  ASSAY_TRY(auto remove, database.prepare("DELETE FROM kernel_measurement WHERE device_id = ?1 AND kernel = ?2 AND shape = ?3 AND isa = ?4 "
-                                          "AND what_for = ?5 AND threads = ?6"));
+  ASSAY_TRY(
+      auto remove,
+      database.prepare(
+          "DELETE FROM kernel_measurement WHERE device_id = ?1 AND kernel = ?2 AND shape = ?3 AND isa = ?4 "
+          "AND what_for = ?5 AND threads = ?6"));
   const std::string now = now_utc();
   for (const BenchRow& row : report.rows) {
-    ASSAY_OK(remove.with(row.on_gpu ? gpu : machine, row.kernel, row.shape, row.isa, row.what_for, row.threads).run());
+    ASSAY_OK(
+        remove.with(row.on_gpu ? gpu : machine, row.kernel, row.shape, row.isa, row.what_for, row.threads)
+            .run());
     insert.with(row.on_gpu ? gpu : machine, row.kernel, row.shape, row.isa, row.what_for, row.threads,
                 row.seconds_p50, row.spread, row.repetitions, row.flops, row.bytes, row.fraction_of_limit,
                 row.limit_name, now);
@@ -248,6 +259,8 @@ Json bench_json(const BenchReport& report) {
                                 {"bytes", row.bytes},
                                 {"fraction_of_limit", finite_or_null(row.fraction_of_limit)},
                                 {"limit_name", row.limit_name}});
+    if (row.tokens > 0)
+      document["rows"].back()["tokens_per_s"] = finite_or_null(row.tokens / row.seconds_p50);
   }
   return document;
 }

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
 #include <limits>
 #include <optional>
 #include <regex>
@@ -189,24 +188,6 @@ Result<std::optional<std::regex>> parse_filter(const std::string& text) {
   }
 }
 
-// Processor time so far in ticks: all, and what the hypervisor gave to others ("steal", the eighth field of proc(5)'s cpu line).
-struct Ticks {
-  double all = 0, steal = 0;
-};
-Ticks processor_ticks() {
-  std::ifstream in("/proc/stat");
-  std::string label;
-  in >> label;
-  Ticks ticks;
-  for (int field = 1; field <= 8; ++field) {
-    double value = 0;
-    if (!(in >> value)) return {};
-    ticks.all += value;
-    if (field == 8) ticks.steal = value;
-  }
-  return ticks;
-}
-
 std::uint64_t cache_bytes() {
   const long size = ::sysconf(_SC_LEVEL3_CACHE_SIZE);
   return size > 0 ? static_cast<std::uint64_t>(size) : 0;
@@ -241,7 +222,7 @@ Result<BenchReport> run_bench(const std::vector<ProductShape>& shapes, const Ben
   ASSAY_TRY(report.machine, this_device());
   report.cache_bytes = cache_bytes();
   for (const ProductShape& s : shapes) ASSAY_OK(check_shape(s, options));
-  const Ticks before = processor_ticks();
+  const ProcessorTicks before = processor_ticks();
   Bench bench(*table, options, std::move(filter));
   Limits limits = bench.measure_limits(1, report.rows);
   if (options.threads > 1) limits = bench.measure_limits(options.threads, report.rows);
@@ -253,8 +234,7 @@ Result<BenchReport> run_bench(const std::vector<ProductShape>& shapes, const Ben
     if (options.progress) options.progress(i + 1, shapes.size());
   }
   add_cublas_rows(shapes, bench, std::max(5, options.min_repetitions), report);
-  const Ticks after = processor_ticks();
-  if (after.all > before.all) report.steal_fraction = (after.steal - before.steal) / (after.all - before.all);
+  report.steal_fraction = steal_since(before);
   return report;
 }
 

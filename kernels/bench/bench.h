@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -35,7 +36,7 @@ struct BenchOptions {
 };
 
 struct BenchRow {
-  std::string kernel;  // read fma matmul-bf16 matmul-f32 cublas-bf16
+  std::string kernel;  // read fma matmul-bf16 matmul-f32 cublas-bf16; of whole models: prefill decode other
   std::string shape;   // "q_a 1536x7168 t=128": outputs x inputs, tokens; "8*" before it: that many matrices
   std::string isa;
   std::string what_for;  // "machine" for limits
@@ -47,6 +48,7 @@ struct BenchRow {
       0;  // p50 against the larger of flops / FMA peak and bytes / read bandwidth, where a limit is the best repetition seen
   std::string limit_name;
   bool on_gpu = false;
+  double tokens = 0;  // of one call of a whole model, 0: of none
 };
 
 struct BenchReport {
@@ -60,5 +62,29 @@ struct BenchReport {
 // Refused: a filter that is no regular expression (usage), ASSAY_ISA unknown (unsupported), a shape that does not fit
 // weight_bytes (memory_limit), a request to stop (interrupted).
 Result<BenchReport> run_bench(const std::vector<ProductShape>& shapes, const BenchOptions& options);
+
+// The same limits in bursts of some 20 ms, to be taken right before and right after what is held against them: a machine that is
+// shared, or slows down as it warms, changes within seconds.
+class LimitProbe {
+ public:
+  static Result<LimitProbe> make(int threads);  // ASSAY_ISA unknown: unsupported
+  LimitProbe(LimitProbe&&) noexcept;
+  ~LimitProbe();
+  double flops_per_s();  // f32 fused multiply-adds on registers
+  double bytes_per_s();  // reading 256 MiB
+  const char* isa() const;
+
+ private:
+  struct State;
+  explicit LimitProbe(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+// Of processor time since `before` (0 for the time since the machine started): the part that the hypervisor gave to others.
+struct ProcessorTicks {
+  double all = 0, steal = 0;
+};
+ProcessorTicks processor_ticks();
+double steal_since(const ProcessorTicks& before);
 
 }  // namespace assay

@@ -1,5 +1,8 @@
 // What `assay bench` measures and stores. No time is asserted: only that rows are whole and consistent.
 #include "eval/cost/bench.h"
+#include "eval/cost/bench_model.h"
+#include "reference/model/random_model.h"
+#include "tests/scratch.h"
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -140,6 +143,69 @@ TEST_CASE("bench: a model that is not there is refused") {
   request.model = "/nowhere/config.json";
   const auto report = bench(request);
   REQUIRE_FALSE(report.ok());
+}
+
+// A model of a few thousand weights.
+constexpr const char* kTinyModel =
+    R"({"model_type": "mixtral", "vocab_size": 64, "hidden_size": 32, "intermediate_size": 48,
+  "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "num_local_experts": 4, "num_experts_per_tok": 2,
+  "max_position_embeddings": 64, "rms_norm_eps": 1e-6, "hidden_act": "silu", "sliding_window": null})";
+
+WholeRequest whole_request(const Scratch& folder) {
+  REQUIRE(write_random_model(kTinyModel, folder.path(), 3).ok());
+  WholeRequest request;
+  request.model = folder.path();
+  request.engine.threads = 2;
+  request.prompt_tokens = 20;
+  request.generated_tokens = 5;
+  request.repetitions = 3;
+  request.quiet = true;
+  return request;
+}
+
+TEST_CASE("bench: a whole model's rows count its weights") {
+  const Scratch folder;
+  WholeRequest request = whole_request(folder);
+  request.scaling = true;
+  const auto report = bench_whole(request);
+  if (!report.ok()) FAIL(report.error().text());
+  const auto& rows = report->rows;
+  REQUIRE(rows.size() == 4);
+  const std::int64_t attention = 32 * 32 * 2 + 32 * 16 * 2,
+                     layer = attention + 4 * 32 + 2 * 3 * 32 * 48;  // two of four experts
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    INFO(i);
+    CHECK(rows[i].kernel == (i % 2 == 0 ? "prefill" : "decode"));
+    CHECK(rows[i].threads == (i < 2 ? 2 : 1));
+    CHECK(rows[i].repetitions == 3);
+    CHECK(rows[i].seconds_p50 > 0);
+    CHECK(rows[i].fraction_of_limit > 0);
+    CHECK(rows[i].what_for.starts_with("whole "));
+  }
+  CHECK(rows[0].flops == 20 * 2 * 2 * layer);
+  CHECK(rows[0].tokens == 20);
+  CHECK(rows[1].bytes == 2 * (2 * layer + 64 * 32 + 5 * 32));  // bf16; the head and five norms
+}
+
+TEST_CASE("bench: another program is run in turn and its own rate is taken") {
+  const Scratch folder;
+  WholeRequest request = whole_request(folder);
+  request.against = "echo 'pp512: 40.0 t/s'";
+  request.against_rate = ": ([0-9.]+) t/s";
+  const auto report = bench_whole(request);
+  if (!report.ok()) FAIL(report.error().text());
+  REQUIRE(report->rows.size() == 3);
+  CHECK(report->rows[2].kernel == "other");
+  CHECK(report->rows[2].seconds_p50 == Approx(0.5));  // 20 tokens
+  CHECK(report->rows[2].fraction_of_limit > 0);
+  for (const char* bad : {"false", "echo none", "echo ': 0 t/s'"}) {
+    INFO(bad);
+    request.against = bad;
+    const auto refused = bench_whole(request);
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().code == Code::unsupported);
+    CHECK(refused.error().field == "--against");
+  }
 }
 
 }  // namespace

@@ -1,0 +1,99 @@
+// The machine's limits in short bursts.
+#include <chrono>
+#include <cstring>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "base/check.h"
+#include "base/parallel.h"
+#include "kernels/bench/bench.h"
+#include "kernels/contract.h"
+#include "kernels/memory.h"
+#include "kernels/select.h"
+
+namespace assay {
+namespace {
+
+constexpr std::size_t kReadBytes = std::size_t{256} << 20;
+constexpr std::int64_t kBurstSteps = 1 << 17;  // of 40 products a lane: some 20 ms of one thread
+constexpr std::size_t kSinkFloats = 64;        // a cache line and more each
+
+double seconds_of(const std::function<void()>& body) {
+  const auto start = std::chrono::steady_clock::now();
+  body();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace
+
+struct LimitProbe::State {
+  State(const Kernels& table, int threads)
+      : kernels(table),
+        pool(threads),
+        memory(kReadBytes),
+        sinks(static_cast<std::size_t>(threads) * kSinkFloats) {
+    std::memset(memory.data(), 1, memory.size());
+  }
+  const Kernels& kernels;
+  ThreadPool pool;
+  HugeMemory memory;
+  std::vector<float> sinks;
+};
+
+LimitProbe::LimitProbe(std::unique_ptr<State> state) : state_(std::move(state)) {}
+LimitProbe::LimitProbe(LimitProbe&&) noexcept = default;
+LimitProbe::~LimitProbe() = default;
+
+Result<LimitProbe> LimitProbe::make(int threads) {
+  ASSAY_CHECK(threads >= 1);
+  ASSAY_TRY(const Kernels* const table, chosen_kernels());
+  return LimitProbe(std::make_unique<State>(*table, threads));
+}
+
+double LimitProbe::flops_per_s() {
+  State& s = *state_;
+  const auto n = static_cast<std::size_t>(s.pool.n_threads());
+  const double seconds = seconds_of([&] {
+    s.pool.run(n, [&](std::size_t i, int) { s.kernels.burn_fma(kBurstSteps, &s.sinks[i * kSinkFloats]); });
+  });
+  const auto one = static_cast<double>(s.kernels.burn_fma(1, s.sinks.data()));
+  return one * static_cast<double>(kBurstSteps) * static_cast<double>(n) / seconds;
+}
+
+double LimitProbe::bytes_per_s() {
+  State& s = *state_;
+  const auto n = static_cast<std::size_t>(s.pool.n_threads());
+  const std::size_t part = s.memory.size() / sizeof(float) / n;
+  const double seconds = seconds_of([&] {
+    s.pool.run(n, [&](std::size_t i, int) {
+      s.sinks[i * kSinkFloats] =
+          s.kernels.read_all(s.memory.floats() + i * part, static_cast<std::int64_t>(part));
+    });
+  });
+  return static_cast<double>(part * n * sizeof(float)) / seconds;
+}
+
+const char* LimitProbe::isa() const { return state_->kernels.name; }
+
+// The cpu line of proc(5): its eighth field is "steal".
+ProcessorTicks processor_ticks() {
+  std::ifstream in("/proc/stat");
+  std::string label;
+  in >> label;
+  ProcessorTicks ticks;
+  for (int field = 1; field <= 8; ++field) {
+    double value = 0;
+    if (!(in >> value)) return {};
+    ticks.all += value;
+    if (field == 8) ticks.steal = value;
+  }
+  return ticks;
+}
+
+double steal_since(const ProcessorTicks& before) {
+  const ProcessorTicks now = processor_ticks();
+  return now.all > before.all ? (now.steal - before.steal) / (now.all - before.all) : 0;
+}
+
+}  // namespace assay
