@@ -47,17 +47,20 @@ struct Model {
   Scratch folder;
   ModelFiles files;
 
-  explicit Model(const std::string& own) : files(write(folder, config_of(own))) {}
+  // `values`: how the numbers of a tensor are made.
+  using Values = std::vector<float> (*)(const TensorSpec& spec, std::uint32_t index);
+  explicit Model(const std::string& own, Values values = values_of)
+      : files(write(folder, config_of(own), values)) {}
 
  private:
-  static ModelFiles write(const Scratch& folder, const Json& json) {
+  static ModelFiles write(const Scratch& folder, const Json& json, Values make) {
     const auto config = parse_model_config(json, "config.json");
     if (!config.ok()) FAIL(config.error().text());
     const auto specs = tensors_of(*config);
     std::vector<std::vector<float>> values;
     std::vector<TensorOut> tensors;
     for (const TensorSpec& spec : specs)
-      values.push_back(values_of(spec, static_cast<std::uint32_t>(values.size())));
+      values.push_back(make(spec, static_cast<std::uint32_t>(values.size())));
     for (std::size_t i = 0; i < specs.size(); ++i)
       tensors.push_back(tensor_out(specs[i].name, specs[i].shape, std::span<const float>(values[i])));
     folder.write("config.json", json.dump());

@@ -32,6 +32,8 @@ struct ScoreRequest {
   std::int64_t scored_from = 1;
   std::int64_t top_logprobs = 0;  // likeliest tokens told for every scored position, 0 to kMaxTopLogprobs
   std::optional<TextToScore> text = {};  // `ids` is empty then
+  std::int64_t unit = -1;    // requests of one unit are answered in one wave (Backend::score_waves); -1: by itself
+  std::int32_t account = 0;  // whose tokens these are in BackendStats::expert_tokens
 };
 struct TokenScore {
   std::int32_t token = 0, top_token = 0;  // asked for; most likely (lower id on a tie)
@@ -109,7 +111,17 @@ struct BackendStats {
   std::uint64_t near_ties = 0;  // over the tokens asked
   std::int64_t n_moe_layers = 0, n_experts = 0;
   std::vector<std::uint64_t>
-      expert_tokens;  // (n_moe_layers, n_experts): tokens asked that went to each expert
+      expert_tokens;  // (n_accounts, n_moe_layers, n_experts): tokens asked that went to each expert
+  double flops = 0;   // of what was computed: matrix products, two operations a weight, and attention
+};
+
+// What answering requests would take.
+struct WorkPlan {
+  std::uint64_t tokens_asked = 0, tokens_computed = 0;
+  std::int64_t passes = 0;         // over the weights
+  double flops = 0;                // as BackendStats
+  std::uint64_t memory_bytes = 0;  // beside what the process holds
+  bool streamed = false;           // weights are read from the files in every pass
 };
 
 // How a backend on another machine is reached (eval/http/http_model.h).
@@ -124,6 +136,10 @@ class Backend {
   virtual ~Backend() = default;
   // One answer a request. Refused: ids out of range, more than the context holds, scored_from < 1 or beyond the end.
   virtual Result<std::vector<ScoreAnswer>> score(std::span<const ScoreRequest> requests) = 0;
+  // The same answers as they come, each once: sink(which, answers) with answers[i] of requests[which[i]]. A fault of the sink ends it.
+  using ScoreSink = std::function<Status(std::span<const std::size_t> which, std::vector<ScoreAnswer> answers)>;
+  virtual Status score_waves(std::span<const ScoreRequest> requests, const ScoreSink& sink);
+  virtual Result<WorkPlan> plan_score(std::span<const ScoreRequest> requests);  // Code::unsupported where nothing is known of it
   // options.samples answers a request, ascending by (request, sample).
   virtual Result<std::vector<GenerateAnswer>> generate(std::span<const GenerateRequest> requests,
                                                        const GenerateOptions& options) = 0;

@@ -1,4 +1,5 @@
-// What one pass computes: rows of token ids in segments, each the continuation of a sequence whose keys and values lie in pages.
+// What one visit of a layer computes: rows of token ids in segments, each the continuation of a sequence whose keys and values lie in
+// pages.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -13,8 +14,9 @@ struct Segment {
   std::int64_t first_row = 0, n_rows = 0;
   std::int64_t position = 0;        // of the first row
   std::vector<std::int32_t> pages;  // of the whole sequence from position 0 to the last row
-  std::vector<std::int32_t>
-      inherited_rows;  // rows of this batch whose keys lie in the first page before `position`: copied there
+  // Where the sequence leaves another one within a page: the other's page, whose first position % 64 slots are copied into the page
+  // of the first row before anybody attends. -1: nothing is copied.
+  std::int32_t inherited_page = -1;
 };
 
 struct Batch {

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -22,7 +23,12 @@ struct EngineOptions {
   std::int64_t wave_tokens = 0;    // rows of one pass, 0: chosen here
   std::int64_t prefill_chunk = 0;  // rows of one prompt at a time while generating, 0: chosen here
   bool prefix_reuse = true;
-  std::uint64_t memory_bytes = 0;  // 0: no bound. Below what weights and one wave need: Code::memory_limit
+  // 0: no bound. Weights that do not fit beside a pass are streamed from the files once a wave; states that do not fit go to a file
+  // in spill_folder. Below what one layer's parts and a few rows need: Code::memory_limit, which names that minimum.
+  std::uint64_t memory_bytes = 0;
+  std::string spill_folder = {};  // "": the current folder
+  // For tests, which have no model that is too large: weights are streamed, no more than that at a time; states beyond these go to the file.
+  std::optional<std::uint64_t> hold_weight_bytes = {}, hold_state_bytes = {};
   std::vector<std::string> conventions = {};  // "NAME=VALUE" (conventions.h)
   std::string isa = {};                       // "" for the best, or as ASSAY_ISA
   RemoteOptions remote = {};                  // not the engine's: of a MODEL that is a server
@@ -30,12 +36,14 @@ struct EngineOptions {
 
 class Engine final : public Backend {
  public:
-  // `path` as open_model. Reads and packs all weights.
+  // `path` as open_model. Reads and packs all weights, unless memory_bytes is too small for them.
   static Result<std::unique_ptr<Engine>> load(const std::string& path, const EngineOptions& options);
   static Result<std::unique_ptr<Engine>> load(ModelFiles files, const EngineOptions& options);
   ~Engine() override;
 
   Result<std::vector<ScoreAnswer>> score(std::span<const ScoreRequest> requests) override;
+  Status score_waves(std::span<const ScoreRequest> requests, const ScoreSink& sink) override;
+  Result<WorkPlan> plan_score(std::span<const ScoreRequest> requests) override;
   Result<std::vector<GenerateAnswer>> generate(std::span<const GenerateRequest> requests,
                                                const GenerateOptions& options) override;
 
@@ -57,6 +65,7 @@ class Engine final : public Backend {
   BackendStats stats() const override;
   void reset_stats() override;
   std::string name() const override;
+  bool is_streamed() const;  // weights are read from the files once a wave
   const ModelConfig& config() const;
   const Checkpoint& checkpoint() const;
   std::vector<std::pair<std::string, std::string>> conventions()

@@ -15,7 +15,7 @@ struct Module {
   ModelConfig config;
   std::vector<float> enorm, hnorm;
   PackedLinear eh_proj;
-  PackedModel block;
+  std::unique_ptr<WeightSource> block;
   const TensorView* embedding = nullptr;
 };
 
@@ -28,7 +28,8 @@ Result<Module> pack_module(const ModelFiles& files, std::int64_t k) {
   ASSAY_TRY(out.enorm, pack_norm(files, p + ".enorm", c.hidden_size));
   ASSAY_TRY(out.hnorm, pack_norm(files, p + ".hnorm", c.hidden_size));
   ASSAY_TRY(out.eh_proj, pack_matrix(files, p + ".eh_proj", c.hidden_size, 2 * c.hidden_size));
-  ASSAY_TRY(out.block, pack_stack(files, out.config, names));
+  ASSAY_TRY(PackedModel block, pack_stack(files, out.config, names));
+  out.block = std::make_unique<WeightSource>(std::move(block));
   const std::int64_t shape[] = {c.vocab_size, c.hidden_size};
   ASSAY_TRY(out.embedding, files.checkpoint.need(names.embedding + ".weight", shape));
   return out;
@@ -41,29 +42,33 @@ class ModuleRun {
         module_(module),
         depth_(depth),
         choices_(choices),
-        forward_(engine.files, module.config, module.block, engine.compute) {}
+        forward_(engine.files, module.config, engine.compute),
+        pass_(module.config, forward_, *module.block, UINT64_MAX, {}) {}
 
   // From the states before the module to its logits of every prompt; `states` become the module's own.
   Status run(Prompts prompts, States& states, States& logits) {
-    std::vector<std::span<const std::int32_t>> sequences;
+    std::vector<Sequence> sequences;
     std::vector<std::size_t> prompt_of;
     const auto skipped = static_cast<std::size_t>(depth_) + 1;
     for (std::size_t i = 0; i < prompts.size(); ++i) {
       if (prompts[i].size() <= skipped) continue;
-      sequences.emplace_back(std::span(prompts[i]).subspan(skipped));
+      sequences.push_back({.ids = std::span(prompts[i]).subspan(skipped)});
       prompt_of.push_back(i);
     }
     logits.assign(prompts.size(), {});
     // Rows depend on more than the ids that they are planned by: nothing is shared between prompts.
-    WavePlan plan(std::move(sequences), engine_.limits(false));
+    std::size_t longest = 0;
+    for (const auto& sequence : sequences) longest = std::max(longest, sequence.ids.size());
+    ASSAY_TRY(const MemoryPlan memory, engine_.plan(static_cast<std::int64_t>(longest)));
+    WavePlan plan(std::move(sequences), engine_.limits(memory, false, false));
     PageStore pages(forward_.page_floats_per_layer(), 1);
     Wave wave;
     while (plan.next(pages, wave)) {
       if (stop_requested()) return Error{.code = Code::interrupted, .message = "stopped on request"};
       for (std::size_t& sequence : wave.sequences) sequence = prompt_of[sequence];
       ASSAY_OK(enter(wave, states));
-      ASSAY_OK(forward_.run_from(x_, wave.batch, pages));
-      leave(wave, states, logits);
+      ASSAY_OK(pass_.run(wave.slabs, pages, {}, x_));
+      ASSAY_OK(leave(wave, states, logits));
     }
     return {};
   }
@@ -82,7 +87,8 @@ class ModuleRun {
 
   // x = eh_proj [enorm(embedding) ; hnorm(state)], in the rows of the wave.
   Status enter(const Wave& wave, const States& states) {
-    const std::size_t d = width(), n = wave.batch.ids.size();
+    const Batch& batch = wave.slabs.front().batch;
+    const std::size_t d = width(), n = batch.ids.size();
     joined_.resize(2 * n * d);
     const std::size_t e_at = choices_.order == MtpOrder::embedding_first ? 0 : d, h_at = d - e_at;
     const auto eps = static_cast<float>(module_.config.norm_eps());
@@ -92,7 +98,7 @@ class ModuleRun {
         const auto row = static_cast<std::size_t>(wave.rows[s][p]);
         float* e = joined_.data() + 2 * row * d + e_at;
         float* h = joined_.data() + 2 * row * d + h_at;
-        ASSAY_OK(embed(wave.batch.ids[row], wave.batch.positions[row], std::span(e, d)));
+        ASSAY_OK(embed(batch.ids[row], batch.positions[row], std::span(e, d)));
         kernels.rms_norm(e, module_.enorm.data(), module_.config.hidden_size, eps, e);
         kernels.rms_norm(states[wave.sequences[s]].data() + p * d, module_.hnorm.data(),
                          module_.config.hidden_size, eps, h);
@@ -103,18 +109,19 @@ class ModuleRun {
     return {};
   }
 
-  void leave(const Wave& wave, States& states, States& logits) {
+  Status leave(const Wave& wave, States& states, States& logits) {
     const auto vocab = static_cast<std::size_t>(module_.config.vocab_size);
-    std::vector<std::pair<std::size_t, std::size_t>> owner(wave.batch.ids.size());  // prompt, position
+    std::vector<std::pair<std::size_t, std::size_t>> owner(
+        static_cast<std::size_t>(wave.n_rows));  // prompt, position
     for (std::size_t s = 0; s < wave.sequences.size(); ++s) {
-      states[wave.sequences[s]] = states_of(wave.rows[s]);
+      ASSAY_TRY(states[wave.sequences[s]], states_of(wave.rows[s]));
       logits[wave.sequences[s]].resize(wave.rows[s].size() * vocab);
       for (std::size_t p = 0; p < wave.rows[s].size(); ++p)
         owner[static_cast<std::size_t>(wave.rows[s][p])] = {wave.sequences[s], p};
     }
     std::vector<std::int32_t> rows(owner.size());
     std::iota(rows.begin(), rows.end(), 0);
-    forward_.head(rows, [&](std::int64_t first, std::int64_t n, const float* values) {
+    return pass_.head(rows, [&](std::int64_t first, std::int64_t n, const float* values) {
       for (std::int64_t r = 0; r < n; ++r) {
         const auto [prompt, position] = owner[static_cast<std::size_t>(first + r)];
         std::copy_n(values + static_cast<std::size_t>(r) * vocab, vocab,
@@ -123,14 +130,11 @@ class ModuleRun {
     });
   }
 
-  std::vector<float> states_of(std::span<const std::int32_t> rows) const {
-    const std::span<const float> all = forward_.states();
-    std::vector<float> out(rows.size() * width());
-    for (std::size_t i = 0; i < rows.size(); ++i)
-      std::copy_n(all.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(rows[i]) * width()),
-                  width(), out.begin() + static_cast<std::ptrdiff_t>(i * width()));
+  Result<std::vector<float>> states_of(std::span<const std::int32_t> rows) {
+    ASSAY_TRY(std::vector<float> out, pass_.states_of(rows));
     if (choices_.chain == MtpChain::raw) return out;
-    rms_norm(engine_.compute, out.data(), module_.block.norm.data(), static_cast<std::int64_t>(rows.size()),
+    ASSAY_TRY(const PackedEnds* ends, module_.block->ends());
+    rms_norm(engine_.compute, out.data(), ends->norm.data(), static_cast<std::int64_t>(rows.size()),
              module_.config.hidden_size, static_cast<float>(module_.config.norm_eps()), out.data());
     return out;
   }
@@ -140,6 +144,7 @@ class ModuleRun {
   std::int64_t depth_;
   MtpChoices choices_;
   Forward forward_;
+  WavePass pass_;
   std::vector<float> joined_, x_;  // (n_rows, 2 hidden), (n_rows, hidden)
 };
 
@@ -153,8 +158,9 @@ Result<std::vector<std::vector<std::vector<float>>>> Engine::mtp_logits(
   ASSAY_OK(check_mtp(c, s.files.checkpoint));
   States current(states.begin(), states.end());
   if (choices.hidden == MtpHidden::normed) {
+    ASSAY_TRY(const PackedEnds* ends, s.weights.ends());
     for (std::vector<float>& rows : current)
-      rms_norm(s.compute, rows.data(), s.weights.norm.data(),
+      rms_norm(s.compute, rows.data(), ends->norm.data(),
                static_cast<std::int64_t>(rows.size()) / c.hidden_size, c.hidden_size,
                static_cast<float>(c.norm_eps()), rows.data());
   }

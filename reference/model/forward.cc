@@ -10,15 +10,17 @@ namespace assay {
 namespace {
 
 constexpr std::int64_t kRowsPerTask = 64;
-constexpr std::int64_t kHeadFloats = 4 << 20;  // logits kept at a time: 16 MiB
+constexpr std::int64_t kHeadFloats = 4 << 20;  // logits made at a time: 16 MiB
 
 std::size_t product(std::int64_t a, std::int64_t b) {
   return static_cast<std::size_t>(a) * static_cast<std::size_t>(b);
 }
 
-// A buffer of at least n floats; it never shrinks.
+// A buffer of at least n floats, whose values are lost when it grows; it never shrinks.
 float* at_least(std::vector<float>& buffer, std::int64_t rows, std::int64_t width) {
-  if (buffer.size() < product(rows, width)) buffer.resize(product(rows, width));
+  if (buffer.size() >= product(rows, width)) return buffer.data();
+  buffer = {};  // before the new one takes memory
+  buffer.resize(product(rows, width));
   return buffer.data();
 }
 
@@ -65,23 +67,25 @@ RouterSpec router_spec(const RouterConfig& r, const std::vector<float>& correcti
 
 }  // namespace
 
-Forward::Forward(const ModelFiles& files, const PackedModel& weights, const Compute& compute)
-    : Forward(files, files.config, weights, compute) {}
-
-Forward::Forward(const ModelFiles& files, const ModelConfig& config, const PackedModel& weights,
-                 const Compute& compute)
+Forward::Forward(const ModelFiles& files, const ModelConfig& config, const Compute& compute)
     : files_(files),
       config_(config),
-      weights_(weights),
       compute_(compute),
       frequencies_(rope_frequencies(config.rope, config.rope_dim())),
       gain_(rope_gain(config.rope, config.attention)) {
-  shape_ = {.n_heads = config_.num_attention_heads,
-            .n_kv_heads = config_.num_key_value_heads,
-            .qk_dim = config_.key_dim(),
-            .v_dim = config_.value_dim(),
-            .scale = static_cast<float>(attention_scale(config_))};
-  ASSAY_CHECK(weights.layers.size() == config_.layers.size());
+  const ModelConfig& c = config_;
+  shape_ = {.n_heads = c.num_attention_heads,
+            .n_kv_heads = c.num_key_value_heads,
+            .qk_dim = c.key_dim(),
+            .v_dim = c.value_dim(),
+            .scale = static_cast<float>(attention_scale(c))};
+  const std::int64_t heads = c.num_attention_heads;
+  inputs_width_ =
+      c.attention == AttentionKind::grouped
+          ? (heads + 2 * c.num_key_value_heads) * c.head_dim
+          : (c.q_lora_rank > 0 ? c.q_lora_rank : heads * c.key_dim()) + c.kv_lora_rank + c.qk_rope_head_dim;
+  std::int64_t n_moe = 0;
+  for (const auto& layer : c.layers) moe_index_.push_back(layer.is_moe ? n_moe++ : n_moe);
 }
 
 std::int64_t Forward::page_floats_per_layer() const { return static_cast<std::int64_t>(page_floats(shape_)); }
@@ -101,11 +105,12 @@ void Forward::linear(const PackedLinear& w, const float* x, std::int64_t x_strid
            [&](std::int64_t row) { compute_.kernels.add(w.bias.data(), n_out, y + row * n_out); });
 }
 
-Status Forward::embed(const Batch& batch) {
+Status Forward::embed() {
+  const Batch& batch = *batch_;
   const TensorView* table = files_.checkpoint.find("model.embed_tokens.weight");
   ASSAY_CHECK(table);
   const std::int64_t width = config_.hidden_size;
-  float* x = at_least(x_, n_, width);
+  float* x = x_.data();
   for (std::int64_t row = 0; row < n_; ++row) {
     const std::int32_t id = batch.ids[static_cast<std::size_t>(row)];
     ASSAY_CHECK(id >= 0 && id < config_.vocab_size);
@@ -113,8 +118,11 @@ Status Forward::embed(const Batch& batch) {
                            std::span(x + row * width, static_cast<std::size_t>(width)), config_.quant.recipe,
                            block_size_of(config_)));
   }
+  files_.checkpoint.release(*table);  // rows of a file that is mapped: they need not stay
   const auto scale = static_cast<float>(config_.embedding_scale());
   for (std::int64_t i = 0; scale != 1.0f && i < n_ * width; ++i) x[i] *= scale;
+  layer_ = kNoLayer;
+  observe_hidden(Point::embedding, x);
   return {};
 }
 
@@ -140,11 +148,14 @@ void Forward::place_rotations(const Batch& batch) {
 void Forward::place_pages(const Batch& batch, const PageStore& pages, std::int64_t layer) {
   page_pointers_.clear();
   first_page_.clear();
+  inherited_pages_.clear();
   for (const Segment& segment : batch.segments) {
     ASSAY_CHECK(static_cast<std::int64_t>(segment.pages.size()) * kPageKeys >=
                 segment.position + segment.n_rows);
     first_page_.push_back(page_pointers_.size());
     for (const std::int32_t page : segment.pages) page_pointers_.push_back(pages.at(page, layer));
+    inherited_pages_.push_back(segment.inherited_page < 0 ? nullptr
+                                                          : pages.at(segment.inherited_page, layer));
   }
 }
 
@@ -223,7 +234,7 @@ void Forward::latent_keys(std::int64_t row, float* keys) const {
   const ModelConfig& c = config_;
   const std::int64_t part = c.qk_nope_head_dim + c.v_head_dim, dk = c.key_dim();
   const float* kv = kv_.data() + row * c.num_attention_heads * part;
-  const float* rotated = inputs_.data() + row * weights_.layers[0].inputs.matrix.n_out +
+  const float* rotated = inputs_.data() + row * inputs_width_ +
                          (c.q_lora_rank > 0 ? c.q_lora_rank : c.num_attention_heads * dk) + c.kv_lora_rank;
   for (std::int64_t h = 0; h < c.num_attention_heads; ++h) {
     std::copy_n(kv + h * part, c.qk_nope_head_dim, keys + h * dk);
@@ -234,7 +245,7 @@ void Forward::latent_keys(std::int64_t row, float* keys) const {
 // `scratch` (heads * key_dim) is used by latent attention, whose keys are put together here.
 void Forward::store_row(std::int64_t row, float* page, std::int64_t slot, float* scratch) const {
   const ModelConfig& c = config_;
-  const float* inputs = inputs_.data() + row * weights_.layers[0].inputs.matrix.n_out;
+  const float* inputs = inputs_.data() + row * inputs_width_;
   if (c.attention == AttentionKind::grouped) {
     const float* k = inputs + c.num_attention_heads * c.head_dim;
     store_key_value(shape_, k, c.head_dim, k + c.num_key_value_heads * c.head_dim, c.head_dim, page, slot);
@@ -255,24 +266,43 @@ void Forward::store(const Batch& batch) {
           page_pointers_[first_page_[s] + static_cast<std::size_t>(
                                               position / kPageKeys)]);  // our own pages, written here only
     };
-    const auto inherited = static_cast<std::int64_t>(segment.inherited_rows.size());
-    for (std::int64_t i = 0; i < inherited; ++i) {
-      const std::int64_t position = segment.position - inherited + i;
-      store_row(segment.inherited_rows[static_cast<std::size_t>(i)], page_at(position), position % kPageKeys,
-                scratch.data());
-    }
     for (std::int64_t i = 0; i < segment.n_rows; ++i) {
       const std::int64_t position = segment.position + i;
       store_row(segment.first_row + i, page_at(position), position % kPageKeys, scratch.data());
     }
   });
+  inherit(batch);
+}
+
+// A branch begins with the keys and values of the page that it leaves. In the order of the segments, because a branch may leave a branch;
+// heads apart.
+void Forward::inherit(const Batch& batch) {
+  const std::int64_t dk = shape_.qk_dim, dv = shape_.v_dim;
+  const bool any = std::any_of(batch.segments.begin(), batch.segments.end(),
+                               [](const Segment& s) { return s.inherited_page >= 0; });
+  if (!any) return;
+  const auto copy = [&](std::size_t head, int) {
+    const std::int64_t begin = static_cast<std::int64_t>(head) * kPageKeys * (dk + dv);
+    for (std::size_t s = 0; s < batch.segments.size(); ++s) {
+      const Segment& segment = batch.segments[s];
+      if (segment.inherited_page < 0) continue;
+      const float* const from = inherited_pages_[s] + begin;
+      float* const to =
+          const_cast<float*>(
+              page_pointers_[first_page_[s] + static_cast<std::size_t>(segment.position / kPageKeys)]) +
+          begin;
+      const std::int64_t slots = segment.position % kPageKeys;
+      for (std::int64_t d = 0; d < dk; ++d) std::copy_n(from + d * kPageKeys, slots, to + d * kPageKeys);
+      std::copy_n(from + dk * kPageKeys, slots * dv, to + dk * kPageKeys);
+    }
+  };
+  compute_.pool.run(static_cast<std::size_t>(shape_.n_kv_heads), copy);
 }
 
 void Forward::attend(const Batch& batch, const PackedLayer& layer, std::int64_t window) {
   const bool latent = config_.attention == AttentionKind::latent;
   const float* q = latent ? q_.data() : inputs_.data();
-  const std::int64_t q_stride =
-      latent ? config_.num_attention_heads * config_.key_dim() : weights_.layers[0].inputs.matrix.n_out;
+  const std::int64_t q_stride = latent ? config_.num_attention_heads * config_.key_dim() : inputs_width_;
   const std::int64_t out_stride = config_.num_attention_heads * config_.value_dim();
   float* out = at_least(context_, n_, out_stride);
   queries_.clear();
@@ -336,37 +366,43 @@ const float* Forward::router_input() {
 
 void Forward::choose_experts(const Batch& batch, const PackedLayer& layer, std::int64_t moe_layer) {
   const RouterConfig& r = config_.router;
-  const std::size_t first = product(moe_layer, n_), k = static_cast<std::size_t>(r.n_chosen);
+  const std::size_t k = static_cast<std::size_t>(r.n_chosen);
+  make_routing(static_cast<std::size_t>(n_));
   float* logits = at_least(router_logits_, n_, r.n_experts);
   linear(layer.router, router_input(), config_.hidden_size, logits);
   if (observer_) observe(Point::router_logits, logits, r.n_experts, r.n_experts);
   if (r.reading.numbers == RouterNumbers::bf16_logits) round_to_bf16(logits, n_ * r.n_experts);
-  const RouterChoice choice{
-      .experts = routing_.experts.data() + first * k,
-      .weights = routing_.weights.data() + first * k,
-      .margins = routing_.margins.data() + first,
-      .group_margins = observer_ ? routing_.group_margins.data() + first : nullptr,
-      .expert_margins = observer_ ? routing_.expert_margins.data() + first : nullptr,
-      .scores = observer_ ? routing_.scores.data() + first * product(r.n_experts, 1) : nullptr};
+  const RouterChoice choice{.experts = routing_.experts.data(),
+                            .weights = routing_.weights.data(),
+                            .margins = routing_.margins.data(),
+                            .group_margins = observer_ ? routing_.group_margins.data() : nullptr,
+                            .expert_margins = observer_ ? routing_.expert_margins.data() : nullptr,
+                            .scores = observer_ ? routing_.scores.data() : nullptr};
   const RouterSpec spec = router_spec(r, layer.correction);
   route(compute_, spec, logits, n_, choice);
   if (batch.forced_experts.empty()) return;
-  std::copy_n(batch.forced_experts.data() + first * k, product(n_, r.n_chosen), choice.experts);
+  std::copy_n(batch.forced_experts.data() + product(moe_layer, n_) * k, product(n_, r.n_chosen),
+              choice.experts);
   route_forced(compute_, spec, logits, n_, choice);
 }
 
+// Outputs of experts [first, end) for the rows that chose them, in expert_out_; slots_ (n_rows, n_chosen) says where, -1 for other experts.
 // Tokens are gathered by expert, so that each expert's weights are read once; a slot is one (token, expert) pair.
-void Forward::run_experts(const PackedLayer& layer, const std::int32_t* experts, const float* weights) {
+void Forward::run_experts(const PackedLayer& layer, std::int64_t first_expert, std::int64_t end_expert,
+                          const std::int32_t* experts) {
   const RouterConfig& r = config_.router;
-  const std::int64_t n_slots = n_ * r.n_chosen, inner = config_.moe_intermediate_size,
+  const std::int64_t n_pairs = n_ * r.n_chosen, inner = config_.moe_intermediate_size,
                      hidden = config_.hidden_size;
+  const auto here = [&](std::int64_t i) { return experts[i] >= first_expert && experts[i] < end_expert; };
   std::vector<std::int32_t> begin(static_cast<std::size_t>(r.n_experts) + 1, 0);
-  for (std::int64_t i = 0; i < n_slots; ++i) ++begin[static_cast<std::size_t>(experts[i]) + 1];
+  for (std::int64_t i = 0; i < n_pairs; ++i) begin[static_cast<std::size_t>(experts[i]) + 1] += here(i);
   for (std::size_t e = 1; e < begin.size(); ++e) begin[e] += begin[e - 1];
+  const std::int64_t n_slots = begin.back();
   std::vector<std::int32_t> next(begin.begin(), begin.end() - 1);
   slot_rows_.resize(static_cast<std::size_t>(n_slots));
-  slots_.resize(static_cast<std::size_t>(n_slots));
-  for (std::int64_t i = 0; i < n_slots; ++i) {
+  slots_.assign(static_cast<std::size_t>(n_pairs), -1);
+  for (std::int64_t i = 0; i < n_pairs; ++i) {
+    if (!here(i)) continue;
     const std::int32_t slot = next[static_cast<std::size_t>(experts[i])]++;
     slots_[static_cast<std::size_t>(i)] = slot;
     slot_rows_[static_cast<std::size_t>(slot)] = static_cast<std::int32_t>(i / r.n_chosen);
@@ -408,14 +444,11 @@ void Forward::run_experts(const PackedLayer& layer, const std::int32_t* experts,
   activate(gate_up, n_slots, inner, h);
   matmul_group(compute_, down.data(), static_cast<std::int64_t>(down.size()));
   add_biases(&PackedMlp::down, hidden, out);
-  combine_experts(compute_, out, slots_.data(), weights, n_, r.n_chosen, hidden, out_.data());
 }
 
-void Forward::mixture(const Batch& batch, const PackedLayer& layer, std::int64_t moe_layer) {
+// What every token of a mixture also gets, added to out_.
+void Forward::add_shared(const PackedLayer& layer) {
   const ModelConfig& c = config_;
-  choose_experts(batch, layer, moe_layer);
-  const std::size_t first = product(moe_layer, n_) * static_cast<std::size_t>(c.router.n_chosen);
-  run_experts(layer, routing_.experts.data() + first, routing_.weights.data() + first);
   if (c.shared_intermediate_size == 0 || c.reading.shared_expert == SharedExpert::omitted) return;
   float* shared = at_least(shared_, n_, c.hidden_size);
   mlp(layer.shared, c.shared_intermediate_size, shared);
@@ -430,85 +463,109 @@ void Forward::mixture(const Batch& batch, const PackedLayer& layer, std::int64_t
   });
 }
 
-void Forward::begin(const Batch& batch) {
+void Forward::mixture(const Batch& batch, const PackedLayer& layer, std::int64_t moe_layer) {
+  choose_experts(batch, layer, moe_layer);
+  const RouterConfig& r = config_.router;
+  run_experts(layer, 0, r.n_experts, routing_.experts.data());
+  combine_experts(compute_, expert_out_.data(), slots_.data(), routing_.weights.data(), n_, r.n_chosen,
+                  config_.hidden_size, out_.data());
+  add_shared(layer);
+}
+
+void Forward::begin(const Batch& batch, std::span<float> x) {
+  batch_ = &batch;
   n_ = batch.n_rows();
-  ASSAY_CHECK(n_ > 0 && batch.positions.size() == batch.ids.size());
-  const std::int64_t moe_layers = config_.n_moe_layers(), hidden = config_.hidden_size;
-  const std::size_t decisions = product(moe_layers, n_),
-                    k = static_cast<std::size_t>(config_.router.n_chosen);
-  ASSAY_CHECK(batch.forced_experts.empty() || batch.forced_experts.size() == decisions * k);
-  make_routing(decisions);
+  x_ = x;
+  const std::int64_t hidden = config_.hidden_size;
+  ASSAY_CHECK(n_ > 0 && batch.positions.size() == batch.ids.size() && x.size() == product(n_, hidden));
+  ASSAY_CHECK(batch.forced_experts.empty() ||
+              batch.forced_experts.size() == product(config_.n_moe_layers() * config_.router.n_chosen, n_));
   at_least(normed_, n_, hidden);
   at_least(out_, n_, hidden);
-  at_least(x_, n_, hidden);
 }
 
-Status Forward::run(const Batch& batch, const PageStore& pages) {
-  begin(batch);
-  ASSAY_OK(embed(batch));
-  run_layers(batch, pages);
-  return {};
+void Forward::attend_layer(std::int64_t i, const PackedLayer& layer, const PageStore& pages) {
+  layer_ = i;
+  place_rotations(*batch_);
+  place_pages(*batch_, pages, i);
+  attention(*batch_, layer, config_.window_of(static_cast<std::size_t>(i)));
 }
 
-Status Forward::run_from(std::span<const float> states, const Batch& batch, const PageStore& pages) {
-  begin(batch);
-  ASSAY_CHECK(states.size() == product(n_, config_.hidden_size));
-  std::copy(states.begin(), states.end(), x_.begin());
-  run_layers(batch, pages);
-  return {};
+void Forward::norm_for_feed(const PackedLayer& layer) {
+  rms_norm(compute_, x_.data(), layer.post_norm.data(), n_, config_.hidden_size,
+           static_cast<float>(config_.norm_eps()), normed_.data());
 }
 
-std::span<const float> Forward::states() const {
-  return std::span(x_).first(product(n_, config_.hidden_size));
+void Forward::feed_layer(std::int64_t i, const PackedLayer& layer) {
+  const auto at = static_cast<std::size_t>(i);
+  layer_ = i;
+  norm_for_feed(layer);
+  observe_hidden(Point::post_norm, normed_.data());
+  config_.layers[at].is_moe ? mixture(*batch_, layer, moe_index_[at])
+                            : mlp(layer.dense, config_.intermediate_size, out_.data());
+  add_residual();
+  observe_hidden(Point::feed_forward, out_.data());
+  observe_hidden(Point::residual, x_.data());
 }
 
-void Forward::run_layers(const Batch& batch, const PageStore& pages) {
-  const std::int64_t hidden = config_.hidden_size;
-  layer_ = kNoLayer;
-  observe_hidden(Point::embedding, x_.data());
-  place_rotations(batch);
-  std::int64_t moe_layer = 0;
-  for (std::size_t i = 0; i < weights_.layers.size(); ++i) {
-    const PackedLayer& layer = weights_.layers[i];
-    layer_ = static_cast<std::int64_t>(i);
-    place_pages(batch, pages, static_cast<std::int64_t>(i));
-    attention(batch, layer, config_.window_of(i));
-    rms_norm(compute_, x_.data(), layer.post_norm.data(), n_, hidden, static_cast<float>(config_.norm_eps()),
-             normed_.data());
-    observe_hidden(Point::post_norm, normed_.data());
-    config_.layers[i].is_moe ? mixture(batch, layer, moe_layer++)
-                             : mlp(layer.dense, config_.intermediate_size, out_.data());
-    add_residual();
-    observe_hidden(Point::feed_forward, out_.data());
-    observe_hidden(Point::residual, x_.data());
-  }
-  ASSAY_CHECK(moe_layer == config_.n_moe_layers());
-  if (observer_) observe_final_norm();
+void Forward::choose_layer(std::int64_t i, const PackedLayer& layer) {
+  layer_ = i;
+  norm_for_feed(layer);
+  observe_hidden(Point::post_norm, normed_.data());
+  choose_experts(*batch_, layer, moe_index_[static_cast<std::size_t>(i)]);
 }
 
-void Forward::head(std::span<const std::int32_t> rows, const LogitSink& sink) {
+// The sums of combine_experts, cut between two experts.
+void Forward::add_experts(const PackedLayer& layer, std::int64_t first, std::int64_t end,
+                          const std::int32_t* experts, const float* weights, float* y) {
+  const std::int64_t k = config_.router.n_chosen, hidden = config_.hidden_size;
+  norm_for_feed(layer);
+  run_experts(layer, first, end, experts);
+  for_rows(compute_.pool, n_, [&](std::int64_t row) {
+    for (std::int64_t i = row * k; i < (row + 1) * k; ++i) {
+      const std::int32_t slot = slots_[static_cast<std::size_t>(i)];
+      if (slot >= 0)
+        compute_.kernels.add_scaled(weights[i], expert_out_.data() + slot * hidden, hidden, y + row * hidden);
+    }
+  });
+}
+
+void Forward::finish_layer(std::int64_t i, const PackedLayer& layer, const float* y) {
+  layer_ = i;
+  norm_for_feed(layer);
+  std::copy_n(y, product(n_, config_.hidden_size), out_.data());
+  add_shared(layer);
+  add_residual();
+  observe_hidden(Point::feed_forward, out_.data());
+  observe_hidden(Point::residual, x_.data());
+}
+
+void Forward::drop_buffers() {
+  for (std::vector<float>* buffer :
+       {&normed_, &inputs_, &q_, &kv_, &context_, &cos_, &sin_, &gate_up_, &inner_, &out_, &shared_,
+        &router_logits_, &expert_out_, &logits_, &cos_table_, &sin_table_})
+    *buffer = {};
+}
+
+std::int64_t Forward::head_rows() const {
+  return std::max<std::int64_t>(1, kHeadFloats / config_.vocab_size);
+}
+
+const float* Forward::head(const PackedEnds& ends, std::span<float> states) {
   const std::int64_t hidden = config_.hidden_size, vocab = config_.vocab_size,
-                     step = std::max<std::int64_t>(1, kHeadFloats / vocab);
-  const auto total = static_cast<std::int64_t>(rows.size());
-  for (std::int64_t first = 0; first < total; first += step) {
-    const std::int64_t n = std::min(step, total - first);
-    float* x = at_least(head_rows_, n, hidden);
-    for (std::int64_t i = 0; i < n; ++i) {
-      const std::int32_t row = rows[static_cast<std::size_t>(first + i)];
-      ASSAY_CHECK(row >= 0 && row < n_);
-      std::copy_n(x_.data() + row * hidden, hidden, x + i * hidden);
-    }
-    rms_norm(compute_, x, weights_.norm.data(), n, hidden, static_cast<float>(config_.norm_eps()), x);
-    float* logits = at_least(logits_, n, vocab);
-    matmul(compute_, weights_.head.matrix, x, n, logits);
-    if (config_.logits_divisor() != 1) {
-      const auto scaling = static_cast<float>(config_.logits_divisor());
-      for_rows(compute_.pool, n, [&](std::int64_t row) {
-        for (std::int64_t i = row * vocab; i < (row + 1) * vocab; ++i) logits[i] /= scaling;
-      });
-    }
-    sink(first, n, logits);
+                     n = static_cast<std::int64_t>(states.size()) / hidden;
+  ASSAY_CHECK(states.size() == product(n, hidden));
+  float* x = states.data();
+  rms_norm(compute_, x, ends.norm.data(), n, hidden, static_cast<float>(config_.norm_eps()), x);
+  float* logits = at_least(logits_, n, vocab);
+  matmul(compute_, ends.head.matrix, x, n, logits);
+  if (config_.logits_divisor() != 1) {
+    const auto scaling = static_cast<float>(config_.logits_divisor());
+    for_rows(compute_.pool, n, [&](std::int64_t row) {
+      for (std::int64_t i = row * vocab; i < (row + 1) * vocab; ++i) logits[i] /= scaling;
+    });
   }
+  return logits;
 }
 
 }  // namespace assay

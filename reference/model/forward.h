@@ -1,5 +1,5 @@
-// One pass of a batch through all layers, layer by layer, in the canonical f32 arithmetic of kernels/contract.h. Nothing here depends
-// on how tokens were put into batches, so neither do the results.
+// The layers of a model in the canonical f32 arithmetic of kernels/contract.h, one visit of some rows at a time. Nothing here depends
+// on how tokens were put into visits, so neither do the results. Who visits what, and where states and weights lie: wave_pass.h.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -12,7 +12,7 @@
 
 namespace assay {
 
-// The routers' decisions of a batch.
+// Routers' decisions of some rows; of one visit n_moe_layers is 1.
 struct BatchRouting {
   std::vector<std::int32_t> experts;  // (n_moe_layers, n_rows, n_chosen), ascending
   std::vector<float> weights;         // the same shape
@@ -33,40 +33,46 @@ using Observer = std::function<void(const Observed&)>;
 
 class Forward {
  public:
-  // All three outlive it.
-  Forward(const ModelFiles& files, const PackedModel& weights, const Compute& compute);
-  // A stack of layers of another shape from the same files: `config` says which and outlives it too.
-  Forward(const ModelFiles& files, const ModelConfig& config, const PackedModel& weights,
-          const Compute& compute);
+  // `config`: the files' own, or that of another stack of layers in the same files. All three outlive it.
+  Forward(const ModelFiles& files, const ModelConfig& config, const Compute& compute);
 
   // Floats of a page of one layer.
   std::int64_t page_floats_per_layer() const;
 
-  // Computes the hidden state of every row; keys and values go to `pages`, which the segments name. The state stays here until
-  // the next call.
-  Status run(const Batch& batch, const PageStore& pages);
-  // The same from states (n_rows, hidden_size) that stand in for the embeddings.
-  Status run_from(std::span<const float> states, const Batch& batch, const PageStore& pages);
-  std::span<const float> states() const;  // (n_rows, hidden_size) of the last batch, before the final norm
+  // A visit: begin, then what is to be done with these rows, whose states x (n_rows, hidden_size) are read and written. Keys and
+  // values go to `pages`, which the segments name. The batch outlives the visit.
+  void begin(const Batch& batch, std::span<float> x);
+  Status embed();
+  void attend_layer(std::int64_t i, const PackedLayer& layer, const PageStore& pages);
+  void feed_layer(std::int64_t i, const PackedLayer& layer);
+  // feed_layer in parts, for a layer whose experts do not fit into memory at once: the choice, which routing() then holds; experts
+  // [first, end) in ascending order, added to y (n_rows, hidden_size) from 0; what is left to do with y.
+  void choose_layer(std::int64_t i, const PackedLayer& layer);
+  void add_experts(const PackedLayer& layer, std::int64_t first, std::int64_t end,
+                   const std::int32_t* experts, const float* weights, float* y);
+  void finish_layer(std::int64_t i, const PackedLayer& layer, const float* y);
+  void observe_end(const PackedEnds& ends);
 
-  // Logits of some rows of the last batch, in slices: sink(first, n, logits) with logits (n, vocab_size) of rows[first, first + n).
-  using LogitSink = std::function<void(std::int64_t first, std::int64_t n, const float* logits)>;
-  void head(std::span<const std::int32_t> rows, const LogitSink& sink);
+  // Logits (n_rows, vocab_size) of states x (n_rows, hidden_size), which the final norm overwrites; good until the next call.
+  const float* head(const PackedEnds& ends, std::span<float> x);
+  std::int64_t head_rows() const;  // how many rows are well asked for at a time
 
-  const BatchRouting& routing() const { return routing_; }
+  const BatchRouting& routing() const { return routing_; }  // of the last visit to a layer with a router
+  std::int64_t moe_layer(std::int64_t i) const { return moe_index_[static_cast<std::size_t>(i)]; }
+  void drop_buffers();  // what is kept from visit to visit so that it need not be allocated again
+  bool observed() const { return observer_ != nullptr; }
 
-  // From now on run() shows every point but the logits to `observer`, which outlives its use; null: nobody.
+  // From now on visits show every point but the logits to `observer`, which outlives its use; null: nobody.
   void observe_with(const Observer* observer) { observer_ = observer; }
 
  private:
-  void begin(const Batch& batch);
-  Status embed(const Batch& batch);
-  void run_layers(const Batch& batch, const PageStore& pages);
   void place_rotations(const Batch& batch);
   void place_pages(const Batch& batch, const PageStore& pages, std::int64_t layer);
   void project_latent(const PackedLayer& layer);
   void project_grouped(const PackedLayer& layer);
+  void norm_for_feed(const PackedLayer& layer);
   void store(const Batch& batch);
+  void inherit(const Batch& batch);
   void store_row(std::int64_t row, float* page, std::int64_t slot, float* scratch) const;
   void attend(const Batch& batch, const PackedLayer& layer, std::int64_t window);
   void attention(const Batch& batch, const PackedLayer& layer, std::int64_t window);
@@ -76,7 +82,9 @@ class Forward {
   void mlp(const PackedMlp& weights, std::int64_t inner, float* y);
   const float* router_input();
   void choose_experts(const Batch& batch, const PackedLayer& layer, std::int64_t moe_layer);
-  void run_experts(const PackedLayer& layer, const std::int32_t* experts, const float* weights);
+  void run_experts(const PackedLayer& layer, std::int64_t first_expert, std::int64_t end_expert,
+                   const std::int32_t* experts);
+  void add_shared(const PackedLayer& layer);
   void mixture(const Batch& batch, const PackedLayer& layer, std::int64_t moe_layer);
   void linear(const PackedLinear& w, const float* x, std::int64_t x_stride, float* y) const;
   void norm_heads(const PackedLayer& layer);
@@ -88,34 +96,38 @@ class Forward {
     if (observer_) observe(point, x, config_.hidden_size, config_.hidden_size);
   }
   void observe_attention() const;
-  void observe_final_norm();
   void make_routing(std::size_t decisions);
 
   const ModelFiles& files_;
   const ModelConfig& config_;
-  const PackedModel& weights_;
   Compute compute_;
   AttentionShape shape_;
   std::vector<double> frequencies_;  // (rope_dim / 2)
   double gain_ = 1;
   std::vector<float> cos_table_, sin_table_;  // (positions seen so far, rope_dim / 2)
 
-  std::int64_t n_ = 0;             // rows of the batch
-  std::vector<float> x_, normed_;  // (n, hidden)
-  std::vector<float> inputs_;      // (n, outputs of PackedLayer::inputs)
+  std::vector<std::int64_t> moe_index_;  // (n_layers) how many layers before have a router
+  std::int64_t inputs_width_ = 0;        // outputs of PackedLayer::inputs
+
+  const Batch* batch_ = nullptr;
+  std::int64_t n_ = 0;         // rows of the visit
+  std::span<float> x_;         // (n, hidden), the caller's
+  std::vector<float> normed_;  // (n, hidden)
+  std::vector<float> inputs_;  // (n, inputs_width_)
   std::vector<float> q_, kv_,
       context_;                   // (n, heads * key_dim), (n, heads * (nope + v)), (n, heads * value_dim)
   std::vector<float> cos_, sin_;  // (n, rope_dim / 2)
   std::vector<float> gate_up_, inner_, out_, shared_;
   std::vector<float> router_logits_, expert_out_;
   std::vector<std::int32_t> slot_rows_, slots_;
-  std::vector<const float*> page_pointers_;  // of all segments, one after the other
-  std::vector<std::size_t> first_page_;      // (n_segments)
+  std::vector<const float*> page_pointers_;    // of all segments, one after the other
+  std::vector<std::size_t> first_page_;        // (n_segments)
+  std::vector<const float*> inherited_pages_;  // (n_segments), null where nothing is inherited
   std::vector<AttentionQuery> queries_;
   BatchRouting routing_;
-  std::vector<float> head_rows_, logits_;
+  std::vector<float> logits_;
   const Observer* observer_ = nullptr;
-  std::int64_t layer_ = kNoLayer;  // that run() is in
+  std::int64_t layer_ = kNoLayer;  // that is visited
 };
 
 }  // namespace assay

@@ -44,7 +44,7 @@ void Forward::observe_attention() const {
     observe(Point::k, k.data(), heads * dk, heads * dk);
     observe(Point::v, v.data(), heads * dv, heads * dv);
   } else {
-    const std::int64_t stride = weights_.layers[0].inputs.matrix.n_out;
+    const std::int64_t stride = inputs_width_;
     observe(Point::q, inputs_.data(), heads * dk, stride);
     observe(Point::k, inputs_.data() + heads * dk, kv_heads * dk, stride);
     observe(Point::v, inputs_.data() + (heads + kv_heads) * dk, kv_heads * dv, stride);
@@ -54,10 +54,11 @@ void Forward::observe_attention() const {
   observe_hidden(Point::attention_residual, x_.data());
 }
 
-// head() norms the rows that it is asked for; here all are, with the same bits.
-void Forward::observe_final_norm() {
+// The head norms the rows that it is asked for; here all are, with the same bits.
+void Forward::observe_end(const PackedEnds& ends) {
+  if (!observer_) return;
   layer_ = kNoLayer;
-  rms_norm(compute_, x_.data(), weights_.norm.data(), n_, config_.hidden_size,
+  rms_norm(compute_, x_.data(), ends.norm.data(), n_, config_.hidden_size,
            static_cast<float>(config_.norm_eps()), normed_.data());
   observe_hidden(Point::final_norm, normed_.data());
 }

@@ -14,10 +14,13 @@
 namespace assay {
 namespace {
 
+constexpr std::int64_t kSliceNumbers = 1 << 21;  // 8 MB of f32: far above what a call costs
+
 class Packer {
  public:
-  explicit Packer(const ModelFiles& files)
-      : files_(files), recipe_(files.config.quant.recipe), block_(block_size_of(files.config)) {}
+  enum class Does : std::uint8_t { pack, measure, prefetch };  // measure: counts bytes and reads nothing
+  explicit Packer(const ModelFiles& files, Does does = Does::pack)
+      : files_(files), does_(does), recipe_(files.config.quant.recipe), block_(block_size_of(files.config)) {}
 
   Status norm(const std::string& name, std::int64_t n, std::vector<float>& out) {
     return vector(name + ".weight", n, out);
@@ -25,6 +28,8 @@ class Packer {
 
   Status vector(const std::string& name, std::int64_t n, std::vector<float>& out) {
     const std::int64_t shape[] = {n};
+    bytes_ += static_cast<std::uint64_t>(n) * sizeof(float);
+    if (does_ != Does::pack) return {};
     ASSAY_TRY(out, load_f32(files_.checkpoint, name, shape, recipe_, block_));
     return {};
   }
@@ -38,6 +43,8 @@ class Packer {
       n_out += part.weight.n_out;
     }
     ASSAY_TRY(const WeightFormat format, format_of(parts));
+    if (does_ == Does::measure) return measure(parts, format, n_out, n_in);
+    if (does_ == Does::prefetch) return prefetch(parts);
     ASSAY_OK(reserve(parts[0].weight.name, packed_bytes(format, n_out, n_in), out));
     ASSAY_OK(pack_parts(parts, format, n_out, n_in, out));
     ASSAY_CHECK(out.matrix.n_out == n_out && out.matrix.n_in == n_in);
@@ -50,8 +57,36 @@ class Packer {
   }
 
   std::uint64_t bytes() const { return bytes_; }
+  std::uint64_t packing() const {
+    return packing_;
+  }  // bytes that packing the most awkward matrix takes besides its panels
 
  private:
+  Status measure(const std::vector<LinearRef>& parts, WeightFormat format, std::int64_t n_out,
+                 std::int64_t n_in) {
+    const std::uint64_t bytes = (packed_bytes(format, n_out, n_in) + 63) / 64 * 64;
+    bytes_ += bytes;
+    const bool plain = format == WeightFormat::f32 || format == WeightFormat::bf16 || format == WeightFormat::f16;
+    const bool slices = plain && all_whole(parts);
+    packing_ = std::max(packing_, slices ? 3 * kSliceNumbers * sizeof(float) : 3 * bytes);
+    for (const LinearRef& part : parts)
+      bytes_ += part.has_bias() ? static_cast<std::uint64_t>(n_out) * sizeof(float) : 0;
+    return {};
+  }
+
+  Status prefetch(const std::vector<LinearRef>& parts) {
+    for (const LinearRef& part : parts) {
+      const TensorView* view =
+          files_.checkpoint.find(part.weight.mxfp4 ? mxfp4_blocks_name(part.weight.name) : part.weight.name);
+      if (view != nullptr) files_.checkpoint.prefetch(*view);
+    }
+    return {};
+  }
+
+  static bool all_whole(const std::vector<LinearRef>& parts) {
+    return std::all_of(parts.begin(), parts.end(), [](const LinearRef& part) { return part.weight.whole(); });
+  }
+
   // The format that keeps every part as it is stored; f32 where the parts differ or their own does not fit.
   Result<WeightFormat> format_of(const std::vector<LinearRef>& parts) const {
     std::optional<WeightFormat> common;
@@ -116,9 +151,7 @@ class Packer {
   template <class T>
   Status pack_plain(const std::vector<LinearRef>& parts, WeightFormat format, std::int64_t n_out,
                     std::int64_t n_in, PackedLinear& out) {
-    const bool apart =
-        std::all_of(parts.begin(), parts.end(), [](const LinearRef& part) { return part.weight.whole(); });
-    if (apart) return pack_slices<T>(parts, format, n_out, n_in, out);
+    if (all_whole(parts)) return pack_slices<T>(parts, format, n_out, n_in, out);
     std::vector<T> rows;
     rows.reserve(static_cast<std::size_t>(n_out * n_in));
     for (const LinearRef& part : parts) {
@@ -134,7 +167,6 @@ class Packer {
   template <class T>
   Status pack_slices(const std::vector<LinearRef>& parts, WeightFormat format, std::int64_t n_out,
                      std::int64_t n_in, PackedLinear& out) {
-    constexpr std::int64_t kSliceNumbers = 1 << 21;  // 8 MB of f32: far above what a call costs
     const std::int64_t panels = std::max<std::int64_t>(1, kSliceNumbers / n_in / kPanelOutputs);
     const std::int64_t slice = std::min(n_out, panels * kPanelOutputs);
     std::vector<T> rows(static_cast<std::size_t>(slice * n_in));
@@ -159,6 +191,7 @@ class Packer {
       if (from < to) {
         ASSAY_TRY(const TensorView* view, stored_tensor(files_.checkpoint, part.weight));
         ASSAY_OK(rows_of(*view, from - begin, to - from, n_in, rows + (from - first) * n_in));
+        release_rows(*view, from - begin, to - from);
       }
       begin += part.weight.n_out;
     }
@@ -216,7 +249,6 @@ class Packer {
         append(codes, tensor.codes(ref.expert, ref.first + o * ref.step));
         append(scales, tensor.row_scales(ref.expert, ref.first + o * ref.step));
       }
-      if (!is_last(ref)) continue;
       files_.checkpoint.release(*tensor.blocks);
       files_.checkpoint.release(*tensor.scales);
     }
@@ -269,12 +301,17 @@ class Packer {
     return {};
   }
 
-  // A tensor that holds one matrix is not needed again; one that holds all experts is, until the last is packed.
-  static bool is_last(const WeightRef& ref) { return ref.n_experts == 0 || ref.expert + 1 == ref.n_experts; }
+  // Rows that have been read. A tensor of all experts is released after each one: what the others need is mapped again at little cost.
+  void release_rows(const TensorView& view, std::int64_t first, std::int64_t n) const {
+    if (!rows_in_order(view) || view.shape.empty()) return;
+    const std::size_t row_bytes = view.bytes.size() / static_cast<std::size_t>(view.shape[0]);
+    files_.checkpoint.release(view, view.bytes.subspan(static_cast<std::size_t>(first) * row_bytes,
+                                                       static_cast<std::size_t>(n) * row_bytes));
+  }
   void release(const WeightRef& ref) const {
     const TensorView* view = files_.checkpoint.find(ref.mxfp4 ? mxfp4_blocks_name(ref.name) : ref.name);
     ASSAY_CHECK(view);
-    if (is_last(ref)) files_.checkpoint.release(*view);
+    files_.checkpoint.release(*view);
   }
 
   Status biases(const std::vector<LinearRef>& parts, PackedLinear& out) const {
@@ -292,10 +329,11 @@ class Packer {
   }
 
   const ModelFiles& files_;
+  Does does_;
   Recipe recipe_;
   BlockSize block_;
   HugePieces pieces_;
-  std::uint64_t bytes_ = 0;
+  std::uint64_t bytes_ = 0, packing_ = 0;
 };
 
 Status pack_latent(Packer& from, const ModelConfig& c, const std::string& p, PackedLayer& l) {
@@ -330,7 +368,8 @@ Status pack_grouped(Packer& from, const ModelConfig& c, const std::string& p, Pa
   return from.norm(p + ".k_norm", whole ? kv : c.head_dim, l.k_norm);
 }
 
-Status pack_experts(Packer& from, const ModelConfig& c, const Family& f, std::int64_t layer, PackedLayer& l) {
+// The router and what else of a mixture is no routed expert.
+Status pack_router(Packer& from, const ModelConfig& c, const Family& f, std::int64_t layer, PackedLayer& l) {
   const std::string p = fmt::format("{}.{}", layer_prefix(layer), f.moe_block);
   ASSAY_OK(from.linear({router_ref(c, layer)}, l.router));
   if (c.router.correction_bias)
@@ -339,16 +378,22 @@ Status pack_experts(Packer& from, const ModelConfig& c, const Family& f, std::in
   for (float& each : l.correction) {
     if (c.router.reading.correction == CorrectionBias::bf16) each = widen_bf16(round_bf16(each));
   }
-  l.experts.resize(static_cast<std::size_t>(c.router.n_experts));
-  for (std::size_t e = 0; e < l.experts.size(); ++e)
-    ASSAY_OK(from.mlp(expert_ref(c, layer, static_cast<std::int64_t>(e)), l.experts[e]));
   if (c.shared_gate)
     ASSAY_OK(from.linear({linear_ref(p + ".shared_expert_gate", 1, c.hidden_size)}, l.shared_gate));
   return c.shared_intermediate_size == 0 ? Status() : from.mlp(shared_ref(c, layer), l.shared);
 }
 
-// Layer `i` of the configuration, which the files number `number`.
-Status pack_layer(Packer& from, const ModelConfig& c, const Family& family, std::int64_t i,
+Status pack_experts(Packer& from, const ModelConfig& c, std::int64_t layer, std::int64_t first,
+                    std::int64_t end, PackedLayer& l) {
+  l.experts.clear();
+  l.experts.resize(static_cast<std::size_t>(c.router.n_experts));
+  for (std::int64_t e = first; e < end; ++e)
+    ASSAY_OK(from.mlp(expert_ref(c, layer, e), l.experts[static_cast<std::size_t>(e)]));
+  return {};
+}
+
+// Layer `i` of the configuration, which the files number `number`, without its experts.
+Status pack_frame(Packer& from, const ModelConfig& c, const Family& family, std::int64_t i,
                   std::int64_t number, PackedLayer& l) {
   const std::string p = layer_prefix(number), attention = p + ".self_attn";
   ASSAY_OK(from.norm(p + ".input_layernorm", c.hidden_size, l.input_norm));
@@ -358,7 +403,7 @@ Status pack_layer(Packer& from, const ModelConfig& c, const Family& family, std:
   ASSAY_OK(from.linear(
       {linear_ref(attention + ".o_proj", c.hidden_size, c.num_attention_heads * c.value_dim(), c.o_bias)},
       l.o));
-  if (c.layers[static_cast<std::size_t>(i)].is_moe) return pack_experts(from, c, family, number, l);
+  if (c.layers[static_cast<std::size_t>(i)].is_moe) return pack_router(from, c, family, number, l);
   return from.mlp(dense_ref(c, number), l.dense);
 }
 
@@ -381,19 +426,106 @@ Result<std::vector<float>> pack_norm(const ModelFiles& files, const std::string&
   return out;
 }
 
-Result<PackedModel> pack_stack(const ModelFiles& files, const ModelConfig& c, const StackNames& names) {
+namespace {
+
+const Family& family_of(const ModelConfig& c) {
   const Family* family = find_family(c.model_type);
   ASSAY_CHECK(family);
+  return *family;
+}
+
+Status pack_ends(Packer& from, const ModelConfig& c, const StackNames& names, PackedEnds& out) {
+  ASSAY_OK(from.norm(names.norm, c.hidden_size, out.norm));
+  const std::string& head = c.tie_word_embeddings ? names.embedding : names.head;
+  return from.linear({linear_ref(head, c.vocab_size, c.hidden_size)}, out.head);
+}
+
+bool is_moe(const ModelConfig& c, std::int64_t i) { return c.layers[static_cast<std::size_t>(i)].is_moe; }
+
+}  // namespace
+
+Result<PackedLayer> pack_frame(const ModelFiles& files, const ModelConfig& c, const StackNames& names,
+                               std::int64_t i) {
+  Packer packer(files);
+  PackedLayer out;
+  ASSAY_OK(pack_frame(packer, c, family_of(c), i, names.first_layer + i, out));
+  return out;
+}
+
+Status pack_experts(const ModelFiles& files, const ModelConfig& c, const StackNames& names, std::int64_t i,
+                    std::int64_t first, std::int64_t end, PackedLayer& layer) {
+  ASSAY_CHECK(is_moe(c, i) && first >= 0 && first < end && end <= c.router.n_experts);
+  Packer packer(files);
+  return pack_experts(packer, c, names.first_layer + i, first, end, layer);
+}
+
+Result<PackedEnds> pack_ends(const ModelFiles& files, const ModelConfig& c, const StackNames& names) {
+  Packer packer(files);
+  PackedEnds out;
+  ASSAY_OK(pack_ends(packer, c, names, out));
+  return out;
+}
+
+std::uint64_t StackBytes::whole() const {
+  std::uint64_t sum = ends;
+  for (const LayerBytes& layer : layers) sum += layer.whole();
+  return sum;
+}
+
+void prefetch_layer(const ModelFiles& files, const ModelConfig& c, const StackNames& names, std::int64_t i,
+                    bool with_experts) {
+  Packer packer(files, Packer::Does::prefetch);
+  PackedLayer nothing;
+  if (!pack_frame(packer, c, family_of(c), i, names.first_layer + i, nothing).ok())
+    return;  // packing it will say why
+  if (with_experts && is_moe(c, i)) prefetch_experts(files, c, names, i, 0, c.router.n_experts);
+}
+
+void prefetch_experts(const ModelFiles& files, const ModelConfig& c, const StackNames& names, std::int64_t i,
+                      std::int64_t first, std::int64_t end) {
+  Packer packer(files, Packer::Does::prefetch);
+  PackedLayer nothing;
+  static_cast<void>(pack_experts(packer, c, names.first_layer + i, first, end, nothing).ok());
+}
+
+Result<StackBytes> measure_stack(const ModelFiles& files, const ModelConfig& c, const StackNames& names) {
+  StackBytes out;
+  PackedLayer nothing;
+  PackedEnds no_ends;
+  const auto note = [&](const Packer& packer) { out.packing = std::max(out.packing, packer.packing()); };
+  for (std::int64_t i = 0; i < c.num_hidden_layers; ++i) {
+    LayerBytes layer;
+    Packer frame(files, Packer::Does::measure);
+    ASSAY_OK(pack_frame(frame, c, family_of(c), i, names.first_layer + i, nothing));
+    layer.frame = frame.bytes();
+    note(frame);
+    layer.n_experts = is_moe(c, i) ? c.router.n_experts : 0;
+    for (std::int64_t e = 0; e < layer.n_experts; ++e) {
+      Packer expert(files, Packer::Does::measure);
+      ASSAY_OK(pack_experts(expert, c, names.first_layer + i, e, e + 1, nothing));
+      layer.expert = std::max(layer.expert, expert.bytes());
+      note(expert);
+    }
+    out.layers.push_back(layer);
+  }
+  Packer ends(files, Packer::Does::measure);
+  ASSAY_OK(pack_ends(ends, c, names, no_ends));
+  out.ends = ends.bytes();
+  note(ends);
+  return out;
+}
+
+Result<PackedModel> pack_stack(const ModelFiles& files, const ModelConfig& c, const StackNames& names) {
   Packer packer(files);
   PackedModel out;
   out.layers.resize(static_cast<std::size_t>(c.num_hidden_layers));
   for (std::int64_t i = 0; i < c.num_hidden_layers; ++i) {
-    ASSAY_OK(
-        pack_layer(packer, c, *family, i, names.first_layer + i, out.layers[static_cast<std::size_t>(i)]));
+    const std::int64_t number = names.first_layer + i;
+    PackedLayer& layer = out.layers[static_cast<std::size_t>(i)];
+    ASSAY_OK(pack_frame(packer, c, family_of(c), i, number, layer));
+    if (is_moe(c, i)) ASSAY_OK(pack_experts(packer, c, number, 0, c.router.n_experts, layer));
   }
-  ASSAY_OK(packer.norm(names.norm, c.hidden_size, out.norm));
-  const std::string& head = c.tie_word_embeddings ? names.embedding : names.head;
-  ASSAY_OK(packer.linear({linear_ref(head, c.vocab_size, c.hidden_size)}, out.head));
+  ASSAY_OK(pack_ends(packer, c, names, out.ends));
   out.bytes = packer.bytes();
   return out;
 }

@@ -37,17 +37,49 @@ struct PackedLayer {
   std::vector<PackedMlp> experts;
 };
 
-struct PackedModel {
-  std::vector<PackedLayer> layers;
+struct PackedEnds {  // what follows the layers
   std::vector<float> norm;
   PackedLinear head;
+};
+
+struct PackedModel {
+  std::vector<PackedLayer> layers;
+  PackedEnds ends;
   std::uint64_t bytes = 0;  // of all panels
+};
+
+// Bytes of panels, without packing any.
+struct LayerBytes {
+  std::uint64_t frame = 0;     // all but the experts
+  std::uint64_t expert = 0;    // of the largest one
+  std::int64_t n_experts = 0;  // 0: none
+  std::uint64_t whole() const { return frame + expert * static_cast<std::uint64_t>(n_experts); }
+};
+struct StackBytes {
+  std::vector<LayerBytes> layers;
+  std::uint64_t ends = 0;
+  std::uint64_t packing = 0;  // what packing the most awkward matrix takes besides its panels
+  std::uint64_t whole() const;
 };
 
 // Reads and packs everything; pages of the mapping are released as they are packed. BF16, F16, MXFP4, Q8_0 and (under dequant-f32) FP8 matrices
 // keep their codes, and FP8 is BF16 under dequant-bf16, so long as those that are packed as one have the same format; all others
 // become f32 under the recipe of the files' configuration.
 Result<PackedModel> pack_model(const ModelFiles& files);
+
+// Parts of a stack of layers, as the files hold them: all of layer `i` but its experts; its experts [first, end), others are dropped
+// from `layer`; what follows the layers.
+Result<PackedLayer> pack_frame(const ModelFiles& files, const ModelConfig& config, const StackNames& names,
+                               std::int64_t i);
+Status pack_experts(const ModelFiles& files, const ModelConfig& config, const StackNames& names,
+                    std::int64_t i, std::int64_t first, std::int64_t end, PackedLayer& layer);
+Result<PackedEnds> pack_ends(const ModelFiles& files, const ModelConfig& config, const StackNames& names);
+// The system may begin to read what pack_frame and pack_experts will.
+void prefetch_layer(const ModelFiles& files, const ModelConfig& config, const StackNames& names,
+                    std::int64_t i, bool with_experts);
+void prefetch_experts(const ModelFiles& files, const ModelConfig& config, const StackNames& names,
+                      std::int64_t i, std::int64_t first, std::int64_t end);
+Result<StackBytes> measure_stack(const ModelFiles& files, const ModelConfig& config, const StackNames& names);
 
 // The layers of `config` alone, with norm and head, from where `names` say; one matrix and one norm by their names without ".weight".
 Result<PackedModel> pack_stack(const ModelFiles& files, const ModelConfig& config, const StackNames& names);

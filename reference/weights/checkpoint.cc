@@ -1,6 +1,8 @@
 #include "reference/weights/checkpoint.h"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -391,6 +393,20 @@ void Checkpoint::release(const TensorView& view) const {
   for (const TensorView* part : stored_parts(view)) {
     ASSAY_CHECK(part->file_index < mappings_.size());
     mappings_[part->file_index].release(part->bytes);
+  }
+}
+
+void Checkpoint::release(const TensorView& view, std::span<const std::byte> part) const {
+  ASSAY_CHECK(view.file_index < mappings_.size());
+  mappings_[view.file_index].release(part);
+}
+
+void Checkpoint::prefetch(const TensorView& view) const {
+  static const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  for (const TensorView* part : stored_parts(view)) {
+    const auto begin = reinterpret_cast<std::uintptr_t>(part->bytes.data()) / page * page;
+    const auto end = reinterpret_cast<std::uintptr_t>(part->bytes.data() + part->bytes.size());
+    if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_WILLNEED);
   }
 }
 

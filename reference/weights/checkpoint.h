@@ -101,6 +101,10 @@ class Checkpoint {
 
   // The bytes of this tensor are not needed any more: their pages may go (they are read again when touched).
   void release(const TensorView& view) const;
+  void release(const TensorView& view,
+               std::span<const std::byte> part) const;  // only this part of view.bytes
+  // They will be needed soon.
+  void prefetch(const TensorView& view) const;
 
  private:
   Checkpoint() = default;
