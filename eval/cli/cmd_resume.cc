@@ -50,6 +50,7 @@ Result<int> run(const Globals& globals, std::int64_t number) {
   ASSAY_TRY(EvalModel model, load_eval_model(started.model_source, engine, started.model_name));
   ASSAY_TRY(Recorder recorder, Recorder::open(database));
   started.options.wave_tokens = globals.wave_tokens;
+  started.options.memory_bytes = engine.memory_bytes;
   ASSAY_OK(price_run(database, started.options));
   ASSAY_TRY(const RunReport report, resume_run(recorder, model, suite, *protocol, number, started.options));
   print_result(globals, report_json(report), report_text(report));

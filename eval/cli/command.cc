@@ -27,7 +27,8 @@ Cli::Cli(CLI::App& root) : root_(root) {
   root.add_flag("--json", globals_.json, "print one JSON document on standard output");
   root.add_option("--db", globals_.db, "the database file")->capture_default_str();
   root.add_option("--threads", globals_.threads, "threads, 0: all processors")->check(CLI::Range(0, 1024));
-  root.add_option("--memory", globals_.memory, "bound on resident memory, such as 8G");
+  root.add_option("--memory", globals_.memory, "bound on resident memory, such as 8G; weights that do not fit are read from the files once a wave");
+  root.add_option("--tmp", globals_.tmp, "with --memory: folder of states that do not fit; the database's if absent");
   root.add_option("--seed", globals_.seed, "seed of everything random")->capture_default_str();
   root.add_option("--wave-tokens", globals_.wave_tokens, "tokens of one pass over the weights (for tests)")
       ->check(CLI::NonNegativeNumber);

@@ -21,6 +21,7 @@ struct Globals {
   std::string db = "assay.db";
   int threads = 0;     // 0: all processors this process may use
   std::string memory;  // "8G"; empty: no limit
+  std::string tmp;     // folder of states that do not fit into memory; empty: that of the database
   std::uint64_t seed = 1;
   std::int64_t wave_tokens = 0;    // 0: chosen by the engine; for tests
   std::int64_t prefill_chunk = 0;  // likewise

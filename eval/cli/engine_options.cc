@@ -1,5 +1,7 @@
 #include "eval/cli/engine_options.h"
 
+#include <filesystem>
+
 namespace assay::cli {
 
 Result<EngineOptions> engine_options(const Globals& globals) {
@@ -8,6 +10,8 @@ Result<EngineOptions> engine_options(const Globals& globals) {
   out.wave_tokens = globals.wave_tokens;
   out.prefill_chunk = globals.prefill_chunk;
   out.prefix_reuse = !globals.no_prefix_reuse;
+  out.spill_folder = globals.tmp;
+  if (out.spill_folder.empty()) out.spill_folder = std::filesystem::path(globals.db).parent_path().string();
   out.remote.parallel = globals.http_parallel;
   out.remote.tokenizer = globals.tokenizer;
   if (!globals.memory.empty()) {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "base/sha256.h"
 #include "eval/runs/requests.h"
@@ -12,11 +13,6 @@
 
 namespace assay {
 namespace {
-
-// The requests of one item lie side by side in the wave's list.
-struct Slice {
-  std::size_t first = 0, count = 0;
-};
 
 // A token may be a part of a character: its bytes are then shown in hexadecimal, because the database holds UTF-8.
 std::string shown_token(const Tokenizer& tokenizer, std::int32_t id) {
@@ -41,132 +37,123 @@ ContinuationRecord continuation_record(const EvalModel& model, std::string text,
   return record;
 }
 
-class Wave {
- public:
-  Wave(EvalModel& model, const Suite& suite, const Protocol& protocol, std::span<const std::size_t> items)
-      : model_(model), suite_(suite), protocol_(protocol) {
-    for (const std::size_t index : items) asked_.push_back({.index = index});
-  }
+}  // namespace
 
-  Result<std::vector<AskedItem>> ask(Progress& progress) {
-    for (const AskedItem& asked : asked_) {
-      ASSAY_TRY(RenderedRequest request, render_item(model_, suite_, protocol_, item(asked)));
-      rendered_.push_back(std::move(request));
-    }
-    ASSAY_OK(protocol_.kind == ProtocolKind::choice ? ask_choices() : ask_rolling());
-    progress.add(asked_.size());
-    return std::move(asked_);
-  }
+void ItemRequests::push(ScoreRequest request, std::int64_t truncated) {
+  tokens_ += request.ids.size();
+  request.unit = std::ssize(items_);
+  requests_.push_back(std::move(request));
+  answers_.emplace_back();
+  truncated_.push_back(truncated);
+  item_of_.push_back(items_.size());
+}
 
- private:
-  const Item& item(const AskedItem& asked) const { return suite_.items[asked.index]; }
-
-  // Rendered prompt and what identifies it: the ids that stand before what is scored.
-  void keep_prompt(std::size_t i, const ScoreRequest& first, bool all) {
-    AskedItem& asked = asked_[i];
-    asked.record.prompt = rendered_[i].prompt;
-    asked.record.prompt_digest = sha256_hex(rendered_[i].prompt);
-    keep_shown(asked.record, rendered_[i].shown, rendered_[i].option_order);
-    const std::span<const std::int32_t> ids(first.ids);
-    if (!first.text) asked.record.ids_digest = ids_digest(all ? ids : ids.first(static_cast<std::size_t>(first.scored_from)));
-  }
-
-  Status add_request(std::size_t i, const std::string& context, const std::string& continuation) {
-    if (model_.asks_texts) {
-      requests_.push_back(text_request(context, continuation));
-      truncated_.push_back(0);
-      return {};
-    }
-    ASSAY_TRY(ContinuationRequest one,
-              continuation_request(model_.tokenizer, context, continuation, protocol_.bos, {model_.context_tokens(), protocol_.input_cut}));
-    truncated_.push_back(one.truncated_tokens);
-    asked_[i].truncated |= one.truncated_tokens > 0;
-    requests_.push_back(std::move(one.score));
+Status ItemRequests::add(std::size_t index) {
+  ASSAY_CHECK(index < suite_.items.size() && protocol_.kind != ProtocolKind::generate);
+  Pending p{.first = requests_.size(), .asked = {.index = index}, .rendered = {}};
+  ASSAY_TRY(p.rendered, render_item(model_, suite_, protocol_, suite_.items[index]));
+  ASSAY_OK(protocol_.kind == ProtocolKind::choice ? add_choices(p) : add_windows(p));
+  p.missing = requests_.size() - p.first;
+  if (p.missing > 0) {
+    items_.push_back(std::move(p));
     return {};
   }
+  ASSAY_CHECK(protocol_.kind != ProtocolKind::choice);
+  score_text(p);
+  empty_.push_back(std::move(p.asked));
+  return {};
+}
 
-  // All normalisations are of these log-likelihoods, so one pass gives them all; for the unconditional ones every option is asked once more after
-  // Protocol::unconditional, with the blank before it (as lm_eval 0.4.13 does it: api/task.py, acc_mutual_info).
-  Status add_item(std::size_t i) {
-    const RenderedRequest& rendered = rendered_[i];
-    slices_.push_back({requests_.size(), rendered.continuations.size()});
-    for (std::size_t k = 0; k < rendered.continuations.size(); ++k) ASSAY_OK(add_request(i, rendered.context_of(k), rendered.continuations[k]));
-    if (!rendered.unconditional) return {};
-    for (const std::string& text : rendered.continuations) ASSAY_OK(add_request(i, *rendered.unconditional, text));
+// Rendered prompt and what identifies it: the ids that stand before what is scored.
+void ItemRequests::keep_prompt(Pending& p, bool all) const {
+  p.asked.record.prompt = p.rendered.prompt;
+  p.asked.record.prompt_digest = sha256_hex(p.rendered.prompt);
+  keep_shown(p.asked.record, p.rendered.shown, p.rendered.option_order);
+  const ScoreRequest none, &first = p.first < requests_.size() ? requests_[p.first] : none;
+  const std::span<const std::int32_t> ids(first.ids);
+  if (!first.text) p.asked.record.ids_digest = ids_digest(all ? ids : ids.first(static_cast<std::size_t>(first.scored_from)));
+}
+
+Status ItemRequests::add_continuation(Pending& p, const std::string& context, const std::string& continuation) {
+  if (model_.asks_texts) {
+    push(text_request(context, continuation), 0);
     return {};
   }
+  ASSAY_TRY(ContinuationRequest one,
+            continuation_request(model_.tokenizer, context, continuation, protocol_.bos, {model_.context_tokens(), protocol_.input_cut}));
+  p.asked.truncated |= one.truncated_tokens > 0;
+  push(std::move(one.score), one.truncated_tokens);
+  return {};
+}
 
-  Status ask_choices() {
-    for (std::size_t i = 0; i < asked_.size(); ++i) {
-      ASSAY_OK(add_item(i));
-      keep_prompt(i, requests_[slices_.back().first], false);
-    }
-    ASSAY_TRY(const std::vector<ScoreAnswer> answers, model_.engine->score(requests_));
-    for (std::size_t i = 0; i < asked_.size(); ++i) score_options(i, answers);
-    return {};
+// All normalisations are of these log-likelihoods, so one pass gives them all; for the unconditional ones every option is asked once more after
+// Protocol::unconditional, with the blank before it (as lm_eval 0.4.13 does it: api/task.py, acc_mutual_info).
+Status ItemRequests::add_choices(Pending& p) {
+  p.count = p.rendered.continuations.size();
+  for (std::size_t k = 0; k < p.count; ++k) ASSAY_OK(add_continuation(p, p.rendered.context_of(k), p.rendered.continuations[k]));
+  keep_prompt(p, false);
+  if (!p.rendered.unconditional) return {};
+  for (const std::string& text : p.rendered.continuations) ASSAY_OK(add_continuation(p, *p.rendered.unconditional, text));
+  return {};
+}
+
+Status ItemRequests::add_windows(Pending& p) {
+  std::vector<ScoreRequest> windows;
+  if (model_.asks_texts) windows.push_back(text_request("", p.rendered.prompt));
+  else {
+    ASSAY_TRY(windows, rolling_requests(model_.tokenizer, p.rendered.prompt, protocol_.bos, {model_.context_tokens()}));
   }
+  p.count = windows.size();
+  for (ScoreRequest& window : windows) push(std::move(window), 0);
+  keep_prompt(p, true);
+  return {};
+}
 
-  void score_options(std::size_t i, const std::vector<ScoreAnswer>& answers) {
-    const auto [first, count] = slices_[i];
-    const bool twice = rendered_[i].unconditional.has_value();
-    std::vector<OptionScore> options;
-    std::int64_t ties = 0;
-    bool counted = true;
-    for (std::size_t k = 0; k < count; ++k) {
-      const ScoreAnswer& answer = answers[first + k];
-      options.push_back({.logprob_nats = answer.logprob, .tokens = static_cast<std::int64_t>(answer.tokens.size())});
-      if (twice) options.back().unconditional_nats = answers[first + count + k].logprob;
-      ContinuationRecord record = continuation_record(model_, rendered_[i].continuations[k], answer, truncated_[first + k]);
-      record.unconditional_nats = options.back().unconditional_nats;
-      asked_[i].record.continuations.push_back(std::move(record));
-      ties += answer.near_ties;
-      counted = counted && answer.counts_ties;
-    }
-    asked_[i].score = score_choice(protocol_, item(asked_[i]), options);
-    if (counted) asked_[i].record.router_ties = ties;
+std::optional<AskedItem> ItemRequests::take(std::size_t request, ScoreAnswer answer) {
+  ASSAY_CHECK(request < answers_.size());
+  answers_[request] = std::move(answer);
+  Pending& p = items_[item_of_[request]];
+  ASSAY_CHECK(p.missing > 0);
+  if (--p.missing > 0) return std::nullopt;
+  protocol_.kind == ProtocolKind::choice ? score_options(p) : score_text(p);
+  return std::move(p.asked);
+}
+
+void ItemRequests::score_options(Pending& p) {
+  const bool twice = p.rendered.unconditional.has_value();
+  std::vector<OptionScore> options;
+  std::int64_t ties = 0;
+  bool counted = true;
+  for (std::size_t k = p.first; k < p.first + p.count; ++k) {
+    const ScoreAnswer& answer = answers_[k];
+    options.push_back({.logprob_nats = answer.logprob, .tokens = static_cast<std::int64_t>(answer.tokens.size())});
+    if (twice) options.back().unconditional_nats = answers_[k + p.count].logprob;
+    ContinuationRecord record = continuation_record(model_, p.rendered.continuations[k - p.first], answer, truncated_[k]);
+    record.unconditional_nats = options.back().unconditional_nats;
+    p.asked.record.continuations.push_back(std::move(record));
+    ties += answer.near_ties;
+    counted = counted && answer.counts_ties;
   }
+  p.asked.score = score_choice(protocol_, item(p), options);
+  if (counted) p.asked.record.router_ties = ties;
+}
 
-  Result<std::vector<ScoreRequest>> windows_of(const std::string& text) const {
-    if (model_.asks_texts) return std::vector<ScoreRequest>{text_request("", text)};
-    return rolling_requests(model_.tokenizer, text, protocol_.bos, {model_.context_tokens()});
+void ItemRequests::score_text(Pending& p) {
+  ScoreAnswer whole;
+  for (std::size_t j = p.first; j < p.first + p.count; ++j) {
+    whole.logprob += answers_[j].logprob;
+    whole.greedy = whole.greedy && answers_[j].greedy;
+    whole.near_ties += answers_[j].near_ties;
+    whole.counts_ties = whole.counts_ties && answers_[j].counts_ties;
+    std::ranges::move(answers_[j].tokens, std::back_inserter(whole.tokens));
+    std::ranges::move(answers_[j].texts, std::back_inserter(whole.texts));
   }
+  p.asked.score = score_rolling(protocol_, item(p), whole.logprob, static_cast<std::int64_t>(whole.tokens.size()));
+  if (whole.counts_ties) p.asked.record.router_ties = whole.near_ties;
+  p.asked.record.continuations.push_back(continuation_record(model_, p.rendered.prompt, whole, 0));
+}
 
-  Status ask_rolling() {
-    for (std::size_t i = 0; i < asked_.size(); ++i) {
-      ASSAY_TRY(std::vector<ScoreRequest> windows, windows_of(rendered_[i].prompt));
-      slices_.push_back({requests_.size(), windows.size()});
-      keep_prompt(i, windows.empty() ? ScoreRequest() : windows[0], true);
-      std::ranges::move(windows, std::back_inserter(requests_));
-    }
-    ASSAY_TRY(std::vector<ScoreAnswer> answers, model_.engine->score(requests_));
-    for (std::size_t i = 0; i < asked_.size(); ++i) score_text(i, answers);
-    return {};
-  }
-
-  void score_text(std::size_t i, std::vector<ScoreAnswer>& answers) {
-    ScoreAnswer whole;
-    for (std::size_t j = slices_[i].first; j < slices_[i].first + slices_[i].count; ++j) {
-      whole.logprob += answers[j].logprob;
-      whole.greedy = whole.greedy && answers[j].greedy;
-      whole.near_ties += answers[j].near_ties;
-      whole.counts_ties = whole.counts_ties && answers[j].counts_ties;
-      std::ranges::move(answers[j].tokens, std::back_inserter(whole.tokens));
-      std::ranges::move(answers[j].texts, std::back_inserter(whole.texts));
-    }
-    asked_[i].score = score_rolling(protocol_, item(asked_[i]), whole.logprob, static_cast<std::int64_t>(whole.tokens.size()));
-    if (whole.counts_ties) asked_[i].record.router_ties = whole.near_ties;
-    asked_[i].record.continuations.push_back(continuation_record(model_, rendered_[i].prompt, whole, 0));
-  }
-
-  EvalModel& model_;
-  const Suite& suite_;
-  const Protocol& protocol_;
-  std::vector<AskedItem> asked_;
-  std::vector<RenderedRequest> rendered_;
-  std::vector<ScoreRequest> requests_;
-  std::vector<std::int64_t> truncated_;  // tokens cut from each request
-  std::vector<Slice> slices_;            // of `requests_`, one an item; the unconditional requests of an item stand behind its slice
-};
+namespace {
 
 Result<std::vector<AskedItem>> ask_all_samples(EvalModel& model, const Suite& suite, const Protocol& protocol, std::span<const std::size_t> items,
                                                std::uint64_t seed, Progress& progress) {
@@ -197,7 +184,19 @@ Result<std::vector<AskedItem>> ask_items(EvalModel& model, const Suite& suite, c
                                          std::uint64_t seed, Progress& progress) {
   for (const std::size_t index : items) ASSAY_CHECK(index < suite.items.size());
   if (protocol.kind == ProtocolKind::generate) return ask_all_samples(model, suite, protocol, items, seed, progress);
-  return Wave(model, suite, protocol, items).ask(progress);
+  ItemRequests requests(model, suite, protocol);
+  for (const std::size_t index : items) ASSAY_OK(requests.add(index));
+  ASSAY_TRY(std::vector<ScoreAnswer> answers, model.engine->score(requests.requests()));
+  std::vector<AskedItem> asked;
+  std::ranges::move(requests.take_empty(), std::back_inserter(asked));
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    if (auto done = requests.take(i, std::move(answers[i]))) asked.push_back(std::move(*done));
+  }
+  std::map<std::size_t, std::size_t> place;
+  for (std::size_t i = 0; i < items.size(); ++i) place[items[i]] = i;
+  std::ranges::stable_sort(asked, {}, [&](const AskedItem& one) { return place.at(one.index); });
+  progress.add(asked.size());
+  return asked;
 }
 
 }  // namespace assay

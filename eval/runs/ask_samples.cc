@@ -193,6 +193,15 @@ class Sampler {
 bool draws(const Protocol& protocol) { return protocol.sampling.temperature > 0; }
 std::uint64_t seed_of(const Protocol& protocol, std::uint64_t run_seed) { return protocol.sampling.seed.value_or(run_seed); }
 
+Result<std::vector<std::int32_t>> prompt_ids(EvalModel& model, const Suite& suite, const Protocol& protocol, const Item& item) {
+  if (model.asks_texts) return std::vector<std::int32_t>();
+  ASSAY_TRY(const RenderedRequest rendered, render_item(model, suite, protocol, item));
+  ASSAY_TRY(std::vector<std::int32_t> ids, text_ids(model.tokenizer, rendered.prompt, protocol.bos));
+  ASSAY_TRY(const std::int64_t lost, cut_prompt(ids, {model.context_tokens() - protocol.max_tokens, protocol.input_cut}));
+  static_cast<void>(lost);
+  return ids;
+}
+
 Result<std::vector<MadeSample>> ask_samples(EvalModel& model, const Suite& suite, const Protocol& protocol, std::span<const SampleUnit> units,
                                             std::uint64_t seed, Progress& progress) {
   ASSAY_CHECK(protocol.kind == ProtocolKind::generate);

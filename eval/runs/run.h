@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,7 +23,15 @@ struct RunOptions {
   std::string data_dir;                  // where the suite's items were read, if they are others' data
   std::optional<std::int64_t> price_id;  // row of table price for this machine's hour
   std::optional<double> usd_per_hour;    // of that row
-  std::int64_t wave_tokens = 0;          // of one pass of the engine, 0: its own; a transaction holds a few passes' worth of items
+  std::int64_t wave_tokens = 0;          // of one pass of the engine, 0: its own; a transaction holds a wave of likelihoods, or a few passes of samples
+  std::uint64_t memory_bytes = 0;        // the engine's bound, 0: none; bounds the requests that are made at a time
+};
+
+// What the likelihoods of some runs take, as known when the first wave was done.
+struct RunForecast {
+  WorkPlan plan;                  // of the first block of requests, but flops of all; memory beside the process
+  std::size_t items = 0;
+  std::optional<double> seconds;  // of all of it
 };
 
 struct RunReport {
@@ -35,6 +44,8 @@ struct RunReport {
   std::int64_t tokens_asked = 0, tokens_computed = 0, tokens_generated = 0;
   double seconds = 0;
   std::optional<double> cost_usd;
+  RunForecast forecast;
+  std::uint64_t peak_bytes = 0;  // of resident memory, from the start of the process to the end of the run
 };
 
 // Sets the price of this machine's hour from the bundled price book.
@@ -51,6 +62,26 @@ std::vector<std::pair<std::string, std::string>> run_parts(const EvalModel& mode
 // One digest over these parts.
 std::string run_identity(const EvalModel& model, const Suite& suite, const Protocol& protocol, const std::vector<std::size_t>& items,
                          std::uint64_t seed);
+
+struct SuiteAsk {
+  const Suite* suite;
+  const Protocol* protocol;
+};
+
+// Several runs at once: their likelihoods are asked in common waves, so that what their prompts share is computed once.
+Result<std::vector<RunReport>> run_suites(Recorder& recorder, EvalModel& model, std::span<const SuiteAsk> asks, const RunOptions& options);
+
+// What asking would take, without a row written: all requests are made and a few of them answered for the pace.
+struct RunEstimate {
+  std::uint64_t items = 0, tokens_asked = 0, tokens_computed = 0, tokens_generated = 0;  // generated: at most
+  std::int64_t passes = 0;
+  double flops = 0, seconds = 0;
+  std::uint64_t memory_bytes = 0;  // resident at most, the process included
+  bool streamed = false;
+};
+Result<RunEstimate> estimate_runs(EvalModel& model, std::span<const SuiteAsk> asks, const RunOptions& options);
+Json estimate_json(const RunEstimate& estimate);
+std::string estimate_text(const RunEstimate& estimate);
 
 // Runs all items and records them. A stop request (Ctrl-C) ends it after the wave with status `interrupted`.
 Result<RunReport> run_suite(Recorder& recorder, EvalModel& model, const Suite& suite, const Protocol& protocol, const RunOptions& options);

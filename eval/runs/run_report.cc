@@ -21,7 +21,13 @@ Json report_json(const RunReport& report) {
                {"audit", audit_json(report.audit)},
                {"tokens", {{"asked", report.tokens_asked}, {"computed", report.tokens_computed}, {"generated", report.tokens_generated}}},
                {"seconds", report.seconds},
+               {"peak_memory_bytes", report.peak_bytes},
                {"cost_usd", report.cost_usd ? Json(*report.cost_usd) : Json(nullptr)}};
+  if (report.forecast.seconds) {
+    const RunForecast& f = report.forecast;
+    json["forecast"] = {{"seconds_after_first_wave", *f.seconds}, {"waves", f.plan.passes}, {"memory_bytes", f.plan.memory_bytes},
+                        {"streamed", f.plan.streamed}};
+  }
   if (!report.tasks.empty()) json["tasks"] = std::move(tasks);
   return json;
 }
