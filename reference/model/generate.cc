@@ -207,12 +207,13 @@ class Generator {
     const bool reads_prompt = l.computed < l.n_prompt;
     ASSAY_CHECK(n > 0);
     while (l.pages.size() * kKeys < l.computed + n) l.pages.push_back(pages_.take());
+    const bool branches = l.inherited_page >= 0;  // the first rows after a shared beginning
     batch.segments.push_back({.first_row = batch.n_rows(),
                               .n_rows = static_cast<std::int64_t>(n),
                               .position = static_cast<std::int64_t>(l.computed),
                               .pages = l.pages,
-                              .inherited_page = l.inherited_page});
-    if (l.inherited_page >= 0) inherited_.push_back(std::exchange(l.inherited_page, -1));
+                              .inherited_page = branches ? l.inherited_page : -1});
+    if (branches) inherited_.push_back(std::exchange(l.inherited_page, -1));
     for (std::size_t i = 0; i < n; ++i) {
       batch.ids.push_back(l.ids[l.computed + i]);
       batch.positions.push_back(static_cast<std::int64_t>(l.computed + i));
