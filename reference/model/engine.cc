@@ -85,7 +85,9 @@ WaveLimits Engine::State::limits(const MemoryPlan& plan, bool reuse, bool slabs)
   out.reuse = reuse;
   out.chunk_rows = options.prefill_chunk;
   out.max_pages = plan.max_pages;
-  out.slab_rows = slabs ? plan.slab_rows : 0;
+  const std::int64_t slab_rows =
+      options.slab_rows > 0 ? std::min(options.slab_rows, plan.slab_rows) : plan.slab_rows;
+  out.slab_rows = slabs ? slab_rows : 0;
   const std::int64_t visit =
       options.wave_tokens > 0 ? std::min(options.wave_tokens, plan.slab_rows) : plan.slab_rows;
   out.max_rows = slabs ? plan.wave_rows : visit;

@@ -29,6 +29,7 @@ struct EngineOptions {
   std::string spill_folder = {};  // "": the current folder
   // For tests, which have no model that is too large: weights are streamed, no more than that at a time; states beyond these go to the file.
   std::optional<std::uint64_t> hold_weight_bytes = {}, hold_state_bytes = {};
+  std::int64_t slab_rows = 0;  // likewise: rows that visit a layer together, at most; 0: as planned
   std::vector<std::string> conventions = {};  // "NAME=VALUE" (conventions.h)
   std::string isa = {};                       // "" for the best, or as ASSAY_ISA
   RemoteOptions remote = {};                  // not the engine's: of a MODEL that is a server

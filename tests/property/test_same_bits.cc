@@ -55,7 +55,11 @@ std::vector<Way> ways() {
       {"streamed an expert at a time", {.threads = 2, .hold_weight_bytes = 1}},
       {"streamed two experts or so, waves of 90, states on disk",
        {.wave_tokens = 90, .hold_weight_bytes = 9000, .hold_state_bytes = 0}},
+      {"streamed, more experts at a time", {.hold_weight_bytes = 18'000, .slab_rows = 70}},
+      {"streamed, still more experts at a time, states on disk",
+       {.hold_weight_bytes = 26'000, .hold_state_bytes = 0, .slab_rows = 33}},
       {"states on disk", {.threads = 2, .prefill_chunk = 50, .hold_state_bytes = 0}},
+      {"slabs of 40, states on disk", {.hold_state_bytes = 0, .slab_rows = 40}},
   };
   for (const Kernels* kernels : available_kernels()) out.push_back({kernels->name, {.isa = kernels->name}});
   return out;
