@@ -37,23 +37,11 @@ std::vector<DeviceInfo> cuda_devices() {
   return out;
 }
 
-Status cuda_matmul(const std::uint16_t* w_bf16, const float* x, std::int64_t n_tokens, std::int64_t n_out,
-                   std::int64_t n_in, float* y) {
-  ASSAY_CHECK(n_tokens >= 1 && n_out >= 1 && n_in >= 1);
-  return answer(cuda_launch_matmul(w_bf16, x, n_tokens, n_out, n_in, y));
-}
-
-Status cuda_route(const RouterSpec& spec, const float* scores, std::int64_t n_tokens,
-                  const RouterChoice& out) {
-  ASSAY_CHECK(spec.n_experts >= 1 && spec.n_experts <= kMaxExperts && spec.top_k >= 1 &&
-              spec.top_k <= spec.n_experts);
-  ASSAY_CHECK(spec.n_groups >= 1 && spec.n_experts % spec.n_groups == 0 && n_tokens >= 1);
-  ASSAY_CHECK(spec.groups == GroupRule::none ||
-              spec.n_experts / spec.n_groups * spec.top_groups >= spec.top_k);
-  if (spec.n_groups > 32) return no_device("more than 32 expert groups");
-  if (spec.score == RouterScore::softmax_of_chosen)
-    return no_device("soft-max over the chosen experts is not there yet");
-  return answer(cuda_launch_route(spec, scores, n_tokens, out));
+Result<std::unique_ptr<Accelerator>> open_cuda() {
+  const char* why = nullptr;
+  std::unique_ptr<Accelerator> out = cuda_accelerator(&why);
+  if (!out) return no_device(why);
+  return out;
 }
 
 Result<double> cuda_cublas_seconds(std::int64_t n_tokens, std::int64_t n_out, std::int64_t n_in,
@@ -65,12 +53,7 @@ Result<double> cuda_cublas_seconds(std::int64_t n_tokens, std::int64_t n_out, st
 }
 #else
 std::vector<DeviceInfo> cuda_devices() { return {}; }
-Status cuda_matmul(const std::uint16_t*, const float*, std::int64_t, std::int64_t, std::int64_t, float*) {
-  return no_device(kNotBuilt);
-}
-Status cuda_route(const RouterSpec&, const float*, std::int64_t, const RouterChoice&) {
-  return no_device(kNotBuilt);
-}
+Result<std::unique_ptr<Accelerator>> open_cuda() { return no_device(kNotBuilt); }
 Result<double> cuda_cublas_seconds(std::int64_t, std::int64_t, std::int64_t, int) {
   return no_device(kNotBuilt);
 }

@@ -2,8 +2,6 @@
 #pragma once
 #include <cstdint>
 
-#include "kernels/contract.h"
-
 namespace assay {
 
 struct CudaDevice {
@@ -13,10 +11,6 @@ struct CudaDevice {
 };
 const char* cuda_launch_count(int* count);
 const char* cuda_launch_describe(int device, CudaDevice* out);
-const char* cuda_launch_matmul(const std::uint16_t* w, const float* x, std::int64_t n_tokens,
-                               std::int64_t n_out, std::int64_t n_in, float* y);
-const char* cuda_launch_route(const RouterSpec& spec, const float* scores, std::int64_t n_tokens,
-                              const RouterChoice& out);
 const char* cuda_launch_cublas(std::int64_t n_tokens, std::int64_t n_out, std::int64_t n_in, int repetitions,
                                double* seconds);
 
