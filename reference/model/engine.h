@@ -32,6 +32,8 @@ struct EngineOptions {
   std::int64_t slab_rows = 0;  // likewise: rows that visit a layer together, at most; 0: as planned
   std::vector<std::string> conventions = {};  // "NAME=VALUE" (conventions.h)
   std::string isa = {};                       // "" for the best, or as ASSAY_ISA
+  std::string device = "cpu";                // not the engine's: "cuda" and "emulated" are cuda_engine.h's
+  std::string gpu_arithmetic = "canonical";  // likewise: CudaOptions::arithmetic
   RemoteOptions remote = {};                  // not the engine's: of a MODEL that is a server
 };
 

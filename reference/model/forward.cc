@@ -42,6 +42,8 @@ void round_to_bf16(float* x, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) x[i] = widen_bf16(round_bf16(x[i]));
 }
 
+}  // namespace
+
 RouterSpec router_spec(const RouterConfig& r, const std::vector<float>& correction) {
   RouterSpec spec;
   spec.n_experts = static_cast<std::int32_t>(r.n_experts);
@@ -64,8 +66,6 @@ RouterSpec router_spec(const RouterConfig& r, const std::vector<float>& correcti
   if (r.reading.epsilon == TopkEpsilon::omitted) spec.epsilon = 0.0f;
   return spec;
 }
-
-}  // namespace
 
 Forward::Forward(const ModelFiles& files, const ModelConfig& config, const Compute& compute)
     : files_(files),

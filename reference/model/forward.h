@@ -31,6 +31,9 @@ struct Observed {
 };
 using Observer = std::function<void(const Observed&)>;
 
+// The router of a configuration; `correction` (n_experts, or empty) outlives it.
+RouterSpec router_spec(const RouterConfig& config, const std::vector<float>& correction);
+
 class Forward {
  public:
   // `config`: the files' own, or that of another stack of layers in the same files. All three outlive it.
