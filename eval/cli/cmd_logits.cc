@@ -68,6 +68,8 @@ Result<int> run(const Globals& globals, LogitsJob job, const std::vector<std::st
                 const ExplainJob& explained) {
   ASSAY_TRY(job.engine, engine_options(globals));
   job.engine.conventions = conventions;
+  if (job.engine.device != "cpu" && (job.oracle || !explained.other_path.empty()))
+    return lacks("the oracle and --explain compute on the CPU; leave out --device", "--device");
   if (!explained.other_path.empty()) return run_explain(globals, job, explained);
   if (job.ids_path.empty()) return lacks("there is nothing to compute; give --ids", "--ids");
   if (job.out_path.empty() && job.trace_path.empty())

@@ -34,8 +34,21 @@ Cli::Cli(CLI::App& root) : root_(root) {
       ->check(CLI::NonNegativeNumber);
   root.add_option("--prefill-chunk", globals_.prefill_chunk, "tokens of one prompt at a time (for tests)")
       ->check(CLI::NonNegativeNumber);
-  root.add_option("--http-parallel", globals_.http_parallel, "MODEL is a server: requests in flight at most")->check(CLI::Range(1, 4096))->capture_default_str();
-  root.add_option("--tokenizer", globals_.tokenizer, "MODEL is a server: a folder, file or org/name whose tokenizer and template its model has");
+  root.add_option(
+          "--device", globals_.device,
+          "what computes: cpu, cuda (the first device), emulated (the GPU's kernels on the CPU, for tests)")
+      ->check(CLI::IsMember({"cpu", "cuda", "emulated"}))
+      ->capture_default_str();
+  root.add_option("--gpu-arithmetic", globals_.gpu_arithmetic,
+                  "on a device: canonical (the CPU's bits), bf16 (tensor cores, error bounds derived), fp8 "
+                  "(as bf16, inputs of FP8 weights quantised)")
+      ->check(CLI::IsMember({"canonical", "bf16", "fp8"}))
+      ->capture_default_str();
+  root.add_option("--http-parallel", globals_.http_parallel, "MODEL is a server: requests in flight at most")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  root.add_option("--tokenizer", globals_.tokenizer,
+                  "MODEL is a server: a folder, file or org/name whose tokenizer and template its model has");
   root.add_flag("--no-prefix-reuse", globals_.no_prefix_reuse, "compute shared prefixes again (for tests)");
 }
 

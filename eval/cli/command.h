@@ -26,6 +26,8 @@ struct Globals {
   std::int64_t wave_tokens = 0;    // 0: chosen by the engine; for tests
   std::int64_t prefill_chunk = 0;  // likewise
   bool no_prefix_reuse = false;    // for tests
+  std::string device = "cpu";      // cpu, cuda, emulated
+  std::string gpu_arithmetic = "canonical";  // canonical, bf16, fp8
   int http_parallel = 128;         // of a MODEL that is a server
   std::string tokenizer;           // likewise
 
@@ -89,6 +91,7 @@ void add_bundle(Cli& cli);
 void add_pull(Cli& cli);
 void add_demo(Cli& cli);
 void add_doctor(Cli& cli);
+void add_gpu(Cli& cli);
 
 // Sub-commands with a file of their own: of `similarity`, of `suite`.
 void add_similarity_outputs(Cli& cli, CLI::App& parent);

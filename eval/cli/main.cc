@@ -45,7 +45,7 @@ void add_commands(Cli& cli) {
        {add_inspect, add_tokenize, add_template,   add_logits, add_generate, add_loglikelihood, add_suite,
         add_run,     add_resume,   add_replay,     add_score,  add_stats,    add_claim,         add_verify,
         add_compare, add_diff,     add_similarity, add_gate,   add_bench,    add_cost,          add_report,
-        add_trace,   add_export,   add_bundle,     add_serve,  add_pull,     add_demo,          add_doctor}) {
+        add_trace,   add_export,   add_bundle,     add_serve,  add_pull,     add_demo,          add_doctor,  add_gpu}) {
     add(cli);
   }
 }

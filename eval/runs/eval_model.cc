@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/sha256.h"
 #include "eval/http/http_model.h"
+#include "reference/model/cuda_engine.h"
 #include "reference/model/gguf_config.h"
 #include "reference/model/tensors.h"
 #include "reference/weights/locate.h"
@@ -27,8 +28,7 @@ std::string artifact_name(const std::string& model) { return model.substr(model.
 
 std::optional<std::string> known(const std::string& text) { return text.empty() ? std::nullopt : std::optional(text); }
 
-ModelFacts facts_of(const Engine& engine) {
-  const ModelConfig& config = engine.config();
+ModelFacts facts_of(const ModelConfig& config, std::vector<std::pair<std::string, std::string>> conventions) {
   ModelFacts facts{.family = config.model_type, .architecture = config.architecture};
   for (const std::int64_t id : config.eos_token_ids) facts.eos_ids.push_back(static_cast<std::int32_t>(id));
   facts.context_tokens = config.max_position_embeddings;
@@ -36,7 +36,7 @@ ModelFacts facts_of(const Engine& engine) {
   for (std::size_t i = 0; i < config.layers.size(); ++i) {
     if (config.layers[i].is_moe) facts.moe_layers.push_back(static_cast<std::int64_t>(i));
   }
-  facts.conventions = engine.conventions();
+  facts.conventions = std::move(conventions);
   return facts;
 }
 
@@ -66,28 +66,45 @@ Result<EvalModel> load_texts_of(const std::string& model, const EngineOptions& o
 
 Status load_engine(const EngineOptions& options, EvalModel& model) {
   if (model.is_remote()) return {};
-  ASSAY_TRY(auto engine, Engine::load(model.weights_path, options));
-  model.facts = facts_of(*engine);
   model.threads = options.threads;
+  if (options.device != "cpu") {
+    ASSAY_TRY(auto engine, CudaEngine::load(model.weights_path, options, {.device = options.device, .arithmetic = options.gpu_arithmetic}));
+    model.facts = facts_of(engine->config(), engine->conventions());
+    model.engine = std::move(engine);
+    return {};
+  }
+  ASSAY_TRY(auto engine, Engine::load(model.weights_path, options));
+  model.facts = facts_of(engine->config(), engine->conventions());
   model.engine = std::move(engine);
   return {};
 }
+
+namespace {
+
+// Configuration and files of a model that is computed here.
+std::pair<const ModelConfig*, const Checkpoint*> files_of(const Backend& backend) {
+  if (const auto* const gpu = dynamic_cast<const CudaEngine*>(&backend)) return {&gpu->config(), &gpu->checkpoint()};
+  const auto& engine = dynamic_cast<const Engine&>(backend);
+  return {&engine.config(), &engine.checkpoint()};
+}
+
+}  // namespace
 
 Result<EvalModel> load_eval_model(const std::string& model, const EngineOptions& options, const std::string& name) {
   if (is_http_model(model)) return load_http_model(model, options, name);
   ASSAY_TRY(EvalModel loaded, load_texts_of(model, options));
   ASSAY_OK(load_engine(options, loaded));
-  const auto& engine = dynamic_cast<const Engine&>(*loaded.engine);
+  const auto [config_here, checkpoint] = files_of(*loaded.engine);
   if (!name.empty()) loaded.name = name;
-  loaded.weights_digest = engine.checkpoint().weights_digest();
+  loaded.weights_digest = checkpoint->weights_digest();
   ASSAY_TRY(const ModelLocation location, locate_model(model));
   ASSAY_TRY(const std::string config, config_text(location.folder));
   loaded.config_digest = sha256_hex(config);
   loaded.tokenizer_digest = loaded.tokenizer.digest();
-  const ModelCounts counts = count_model(engine.config());
+  const ModelCounts counts = count_model(*config_here);
   loaded.params_total = counts.params_total;
   loaded.params_active = counts.params_active;
-  loaded.recipe = name_of(engine.config().quant.recipe);
+  loaded.recipe = name_of(config_here->quant.recipe);
   return loaded;
 }
 

@@ -9,6 +9,7 @@
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "reference/model/conventions.h"
+#include "reference/model/cuda_engine.h"
 #include "reference/model/mtp_oracle.h"
 #include "reference/model/oracle.h"
 #include "reference/model/trace_file.h"
@@ -212,6 +213,30 @@ Result<LogitsReport> run_engine(LogitsJob job, const IdPrompts& prompts, ModelFi
   return report;
 }
 
+// On an accelerator: logits and decisions, no points of layers and no modules.
+Result<LogitsReport> run_accelerator(const LogitsJob& job, const IdPrompts& prompts, ModelFiles files) {
+  if (job.mtp || !job.trace_path.empty()) {
+    return Error{.code = Code::unsupported,
+                 .message = "traces and prediction modules are computed on the CPU only; leave out --device",
+                 .field = job.mtp ? "--mtp" : "--trace",
+                 .got = "--device " + job.engine.device};
+  }
+  LogitsReport report{.n = static_cast<std::int64_t>(prompts.size())};
+  ASSAY_OK(check_prompts(files.config, prompts, report.tokens));
+  ASSAY_TRY(const std::vector<ForcedExperts> forced, forced_of(job, files.config, prompts));
+  ASSAY_TRY(const std::unique_ptr<CudaEngine> engine,
+            CudaEngine::load(std::move(files), job.engine, {.device = job.engine.device, .arithmetic = job.engine.gpu_arithmetic}));
+  report.backend = engine->name();
+  report.conventions = engine->conventions();
+  std::vector<RouterTrace> routing;
+  ASSAY_TRY(const auto logits, engine->logits(prompts, forced, &routing));
+  report.seconds = engine->stats().seconds;
+  report.tokens_computed = static_cast<std::int64_t>(engine->stats().tokens_computed);
+  ASSAY_OK(write_logits<float>(job.out_path, logits, {}, engine->config().vocab_size, report));
+  ASSAY_OK(finish(job, prompts, std::move(routing), {}, report));
+  return report;
+}
+
 Result<std::vector<std::int32_t>> one_prompt(const Json& list, const std::string& path, std::size_t i) {
   const auto wrong = [&](std::string expected, std::string got) {
     return Error{.code = Code::bad_value,
@@ -256,7 +281,8 @@ Result<LogitsReport> run_logits(const LogitsJob& job) {
   ASSAY_TRY(const ModelLocation location, locate_model(job.model));
   ASSAY_TRY(ModelFiles files, open_model(location.path));
   if (job.mtp) ASSAY_OK(check_mtp(files.config, files.checkpoint));
-  return job.oracle ? run_oracle(job, prompts, std::move(files)) : run_engine(job, prompts, std::move(files));
+  if (job.oracle) return run_oracle(job, prompts, std::move(files));
+  return job.engine.device == "cpu" ? run_engine(job, prompts, std::move(files)) : run_accelerator(job, prompts, std::move(files));
 }
 
 }  // namespace assay
