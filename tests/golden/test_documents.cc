@@ -52,7 +52,7 @@ int run_in(const std::string& folder, const std::string& command) {
 
 TEST_CASE("documents: every example runs and ends as it says") {
   int run = 0;
-  for (const char* page : {"verify-a-claim.md", "compare-a-fork.md", "training-cost.md", "explain-a-difference.md", "published-claims.md", "suites-and-protocols.md", "large-runs.md"}) {
+  for (const char* page : {"verify-a-claim.md", "compare-a-fork.md", "training-cost.md", "explain-a-difference.md", "published-claims.md", "suites-and-protocols.md", "large-runs.md", "gpu-report.md"}) {
     const Scratch scratch;
     fs::create_directory_symlink(ASSAY_TREE "/suites", scratch / "suites");
     const auto text = read_file(std::string(ASSAY_TREE "/docs/") + page);
