@@ -38,7 +38,7 @@ static_assert(kBlockK % kMxfp4Inputs == 0 && kBlockK % kFp8Inputs == 0 && kBlock
 inline constexpr std::int64_t kPageKeys =
     64;                                   // keys of one attention block, absolute in the sequence (DESIGN)
 inline constexpr int kMaxExperts = 1024;  // DeepSeek-V3 has 256, Kimi-K2 384, Qwen3-Next 512
-inline constexpr double kNearTie = 1e-5;  // a router margin below this cannot be promised by any f32 program
+inline constexpr double kRouterNearTie = 1e-5;  // a router margin below this cannot be promised by any f32 program
 
 // ---------------------------------------------------------------------------------------------------- packed
 // weights A weight matrix (n_out, n_in) in panels of 32 outputs. Panel p holds, for k = 0 .. n_in-1, the 32

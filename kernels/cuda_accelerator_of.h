@@ -57,6 +57,9 @@ class AcceleratorOf final : public Accelerator {
       case WeightFormat::e5m2:
         return each(UnpackFp8Op{n, to.n_in, to.stride, bytes, static_cast<std::uint8_t*>(codes),
                                 static_cast<float*>(scales)});
+      case WeightFormat::q8_0:  // never brought here (PanelFormats::common)
+      case WeightFormat::f16:
+        ASSAY_CHECK(false);
     }
   }
 

@@ -78,6 +78,9 @@ ASSAY_GPU float code_at(const DeviceMatrix& w, std::int64_t o, std::int64_t k) {
       return gpu_e4m3(static_cast<const std::uint8_t*>(w.codes)[i]);
     case WeightFormat::e5m2:
       return gpu_e5m2(static_cast<const std::uint8_t*>(w.codes)[i]);
+    case WeightFormat::q8_0:  // never brought here (PanelFormats::common)
+    case WeightFormat::f16:
+      break;
   }
   return 0.0f;
 }

@@ -19,9 +19,9 @@
 namespace assay {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
+using BenchClock = std::chrono::steady_clock;
+double seconds_from(BenchClock::time_point start) {
+  return std::chrono::duration<double>(BenchClock::now() - start).count();
 }
 
 double quantile_of(std::vector<double> values, double q) {
@@ -31,33 +31,33 @@ double quantile_of(std::vector<double> values, double q) {
 }
 
 // A folder that goes when the measurement ends.
-class TemporaryFolder {
+class BenchFolder {
  public:
-  static Result<TemporaryFolder> make() {
+  static Result<BenchFolder> make() {
     std::string name = (std::filesystem::temp_directory_path() / "assay-bench-XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr)
       return Error{.code = Code::io, .message = "cannot make a temporary folder", .file = name};
-    return TemporaryFolder(name);
+    return BenchFolder(name);
   }
-  TemporaryFolder(TemporaryFolder&& other) noexcept { path_.swap(other.path_); }
-  TemporaryFolder& operator=(TemporaryFolder&&) = delete;
-  ~TemporaryFolder() {
+  BenchFolder(BenchFolder&& other) noexcept { path_.swap(other.path_); }
+  BenchFolder& operator=(BenchFolder&&) = delete;
+  ~BenchFolder() {
     std::error_code ignored;
     if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
   }
   const std::string& path() const { return path_; }
 
  private:
-  explicit TemporaryFolder(std::string path) : path_(std::move(path)) {}
+  explicit BenchFolder(std::string path) : path_(std::move(path)) {}
   std::string path_;
 };
 
 // What one side measured, repetition by repetition.
-struct Samples {
+struct WholeTimes {
   std::vector<double> seconds, fractions;
 };
 
-BenchRow row_of(const std::string& kernel, const std::string& shape, int threads, const Samples& samples) {
+BenchRow row_of(const std::string& kernel, const std::string& shape, int threads, const WholeTimes& samples) {
   BenchRow row;
   row.kernel = kernel;
   row.shape = shape;
@@ -112,22 +112,22 @@ double read_per_token(const Engine& engine) {
 }
 
 // One engine with a number of threads, and the limits of as many.
-class Side {
+class MeasuredEngine {
  public:
-  static Result<Side> make(const std::string& folder, EngineOptions options, int threads) {
+  static Result<MeasuredEngine> make(const std::string& folder, EngineOptions options, int threads) {
     options.threads = threads;
     ASSAY_TRY(auto engine, Engine::load(folder, options));
     ASSAY_TRY(LimitProbe probe, LimitProbe::make(threads));
-    return Side(std::move(engine), std::move(probe), threads);
+    return MeasuredEngine(std::move(engine), std::move(probe), threads);
   }
 
   Status prefill(std::int64_t n_tokens) {
     const std::vector<ScoreRequest> request = {
         {.ids = random_ids(n_tokens + 1, vocabulary()), .scored_from = n_tokens}};
     const double before = probe_.flops_per_s();
-    const auto start = Clock::now();
+    const auto start = BenchClock::now();
     ASSAY_TRY(const auto answers, engine_->score(request));
-    const double seconds = seconds_since(start), after = probe_.flops_per_s();
+    const double seconds = seconds_from(start), after = probe_.flops_per_s();
     ASSAY_CHECK(answers.size() == 1);
     prefill_.seconds.push_back(seconds);
     prefill_.fractions.push_back(static_cast<double>(n_tokens) * flops_per_token() / seconds /
@@ -139,11 +139,11 @@ class Side {
   Status decode(std::int64_t n_tokens) {
     GenerateRequest request;
     request.ids = random_ids(8, vocabulary());
-    Clock::time_point first, last;
+    BenchClock::time_point first, last;
     GenerateOptions options;
     options.max_tokens = n_tokens + 1;
     options.token = [&, seen = false](const GeneratedToken&) mutable {
-      last = Clock::now();
+      last = BenchClock::now();
       if (!seen) first = last;
       seen = true;
     };
@@ -182,7 +182,7 @@ class Side {
   double last_prefill_seconds() const { return prefill_.seconds.back(); }
 
  private:
-  Side(std::unique_ptr<Engine> engine, LimitProbe probe, int threads)
+  MeasuredEngine(std::unique_ptr<Engine> engine, LimitProbe probe, int threads)
       : engine_(std::move(engine)),
         probe_(std::move(probe)),
         threads_(threads),
@@ -201,7 +201,7 @@ class Side {
   LimitProbe probe_;
   int threads_;
   ModelCounts counts_;
-  Samples prefill_, decode_;
+  WholeTimes prefill_, decode_;
 };
 
 // The other program: its rate in tokens a second, by its own word or by the clock.
@@ -214,7 +214,7 @@ Result<double> run_other(const WholeRequest& request) {
                  .expected = request.against_rate,
                  .got = got};
   };
-  const auto start = Clock::now();
+  const auto start = BenchClock::now();
   FILE* const pipe = ::popen(request.against.c_str(), "r");
   if (pipe == nullptr) return failed("the other program cannot be started", request.against);
   std::string text;
@@ -223,7 +223,7 @@ Result<double> run_other(const WholeRequest& request) {
     if (text.size() < kMostOutput) text.append(buffer, n);
   }
   const int status = ::pclose(pipe);
-  const double seconds = seconds_since(start);
+  const double seconds = seconds_from(start);
   if (status != 0)
     return failed("the other program failed",
                   fmt::format("status {}", WIFEXITED(status) ? WEXITSTATUS(status) : status));
@@ -240,12 +240,12 @@ Result<double> run_other(const WholeRequest& request) {
   }
 }
 
-Status repeat(const WholeRequest& request, std::vector<Side>& sides, Samples& other) {
+Status repeat_all(const WholeRequest& request, std::vector<MeasuredEngine>& sides, WholeTimes& other) {
   Progress progress("bench", static_cast<std::size_t>(request.repetitions) + 1, "repetitions", request.quiet);
   for (int i = 0; i <= request.repetitions; ++i, progress.add()) {  // the first one warms everything up
     if (stop_requested())
       return Error{.code = Code::interrupted, .message = "stopped while measuring; nothing was stored"};
-    for (Side& side : sides) {
+    for (MeasuredEngine& side : sides) {
       if (i == 1) side.forget();
       ASSAY_OK(side.prefill(request.prompt_tokens));
       ASSAY_OK(side.decode(request.generated_tokens));
@@ -264,27 +264,28 @@ Status repeat(const WholeRequest& request, std::vector<Side>& sides, Samples& ot
 Result<BenchReport> bench_whole(const WholeRequest& request) {
   ASSAY_CHECK(request.repetitions >= 1 && request.prompt_tokens >= 1 && request.generated_tokens >= 1);
   std::string folder = request.model, name = std::filesystem::path(request.model).filename().string();
-  std::optional<TemporaryFolder> made;
+  std::optional<BenchFolder> made;
   if (const RandomShape* const shape = find_random_shape(request.model)) {
-    ASSAY_TRY(TemporaryFolder temporary, TemporaryFolder::make());
+    ASSAY_TRY(BenchFolder temporary, BenchFolder::make());
     made.emplace(std::move(temporary));
     folder = made->path();
     ASSAY_OK(write_random_model(shape->config, folder, 1));
   }
   const int threads = std::max(1, request.engine.threads);
-  std::vector<Side> sides;
+  std::vector<MeasuredEngine> sides;
   for (const int n : {threads, 1}) {
     if (!sides.empty() && (!request.scaling || threads == 1)) break;
-    ASSAY_TRY(Side side, Side::make(folder, request.engine, n));
+    ASSAY_TRY(MeasuredEngine side, MeasuredEngine::make(folder, request.engine, n));
     sides.push_back(std::move(side));
   }
   BenchReport report;
   ASSAY_TRY(report.machine, this_device());
   const ProcessorTicks before = processor_ticks();
-  Samples other;
-  ASSAY_OK(repeat(request, sides, other));
+  WholeTimes other;
+  ASSAY_OK(repeat_all(request, sides, other));
   report.steal_fraction = steal_since(before);
-  for (const Side& side : sides) side.add_rows(request.prompt_tokens, request.generated_tokens, report.rows);
+  for (const MeasuredEngine& side : sides)
+    side.add_rows(request.prompt_tokens, request.generated_tokens, report.rows);
   if (!other.seconds.empty()) {
     report.rows.push_back(row_of("other", fmt::format("{} tokens", request.prompt_tokens), threads, other));
     report.rows.back().flops = report.rows[0].flops;

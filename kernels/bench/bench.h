@@ -63,7 +63,7 @@ struct BenchReport {
 // weight_bytes (memory_limit), a request to stop (interrupted).
 Result<BenchReport> run_bench(const std::vector<ProductShape>& shapes, const BenchOptions& options);
 
-// The same limits in bursts of some 20 ms, to be taken right before and right after what is held against them: a machine that is
+// The same limits in bursts of some 100 ms, to be taken right before and right after what is held against them: a machine that is
 // shared, or slows down as it warms, changes within seconds.
 class LimitProbe {
  public:
@@ -71,7 +71,7 @@ class LimitProbe {
   LimitProbe(LimitProbe&&) noexcept;
   ~LimitProbe();
   double flops_per_s();  // f32 fused multiply-adds on registers
-  double bytes_per_s();  // reading 256 MiB
+  double bytes_per_s();  // reading 256 MiB, the faster of two ways
   const char* isa() const;
 
  private:

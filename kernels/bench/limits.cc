@@ -1,4 +1,5 @@
 // The machine's limits in short bursts.
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <fstream>
@@ -16,8 +17,9 @@ namespace assay {
 namespace {
 
 constexpr std::size_t kReadBytes = std::size_t{256} << 20;
-constexpr std::int64_t kBurstSteps = 1 << 17;  // of 40 products a lane: some 20 ms of one thread
-constexpr std::size_t kSinkFloats = 64;        // a cache line and more each
+constexpr std::int64_t kBurstSteps = 1 << 19;  // some 100 ms of one thread
+constexpr std::size_t kPieceFloats = 16 << 10;
+constexpr std::size_t kSinkFloats = 64;  // a cache line and more each
 
 double seconds_of(const std::function<void()>& body) {
   const auto start = std::chrono::steady_clock::now();
@@ -61,17 +63,23 @@ double LimitProbe::flops_per_s() {
   return one * static_cast<double>(kBurstSteps) * static_cast<double>(n) / seconds;
 }
 
+// The faster of two ways: four streams a thread, far apart, or pieces that follow each other.
 double LimitProbe::bytes_per_s() {
   State& s = *state_;
   const auto n = static_cast<std::size_t>(s.pool.n_threads());
-  const std::size_t part = s.memory.size() / sizeof(float) / n;
-  const double seconds = seconds_of([&] {
-    s.pool.run(n, [&](std::size_t i, int) {
-      s.sinks[i * kSinkFloats] =
-          s.kernels.read_all(s.memory.floats() + i * part, static_cast<std::int64_t>(part));
+  const std::size_t part = s.memory.size() / sizeof(float) / n / kPieceFloats * kPieceFloats;
+  double best = 0;
+  for (const std::size_t piece : {part, kPieceFloats}) {
+    const double seconds = seconds_of([&] {
+      s.pool.run(n, [&](std::size_t i, int) {
+        for (std::size_t at = i * part; at < (i + 1) * part; at += piece)
+          s.sinks[i * kSinkFloats] +=
+              s.kernels.read_all(s.memory.floats() + at, static_cast<std::int64_t>(piece));
+      });
     });
-  });
-  return static_cast<double>(part * n * sizeof(float)) / seconds;
+    best = std::max(best, static_cast<double>(part * n * sizeof(float)) / seconds);
+  }
+  return best;
 }
 
 const char* LimitProbe::isa() const { return state_->kernels.name; }

@@ -228,7 +228,7 @@ Result<std::unique_ptr<CudaEngine>> CudaEngine::load(ModelFiles files, const Eng
   s.arithmetic = arithmetic;
   ASSAY_TRY(s.accelerator,
             open_accelerator(cuda, s.pool));  // before the weights are read: it may not be there
-  ASSAY_TRY(s.packed, pack_model(s.files));
+  ASSAY_TRY(s.packed, pack_model(s.files, PanelFormats::common));
   const std::int64_t per_row = device_bytes_per_row(s.files.config);
   const std::uint64_t all = s.accelerator->free_bytes(),
                       usable = cuda.device_bytes > 0 ? std::min(all, cuda.device_bytes) : all / 16 * 15;

@@ -150,8 +150,8 @@ Result<DeviceWeights> DeviceWeights::place(Accelerator& accelerator, const Packe
   DeviceWeights out(accelerator);
   Image ends;
   Planner plan(ends);
-  const float* norm = plan.vector(model.norm);
-  out.head_ = plan.linear(model.head);
+  const float* norm = plan.vector(model.ends.norm);
+  out.head_ = plan.linear(model.ends.head);
   std::uint64_t all = ends.bytes, largest = 0, largest_raw = 0;
   for (const PackedLayer& layer : model.layers) {
     out.images_.push_back(plan_layer(layer));

@@ -19,8 +19,12 @@ constexpr std::int64_t kSliceNumbers = 1 << 21;  // 8 MB of f32: far above what 
 class Packer {
  public:
   enum class Does : std::uint8_t { pack, measure, prefetch };  // measure: counts bytes and reads nothing
-  explicit Packer(const ModelFiles& files, Does does = Does::pack)
-      : files_(files), does_(does), recipe_(files.config.quant.recipe), block_(block_size_of(files.config)) {}
+  explicit Packer(const ModelFiles& files, Does does = Does::pack, PanelFormats formats = PanelFormats::all)
+      : files_(files),
+        does_(does),
+        formats_(formats),
+        recipe_(files.config.quant.recipe),
+        block_(block_size_of(files.config)) {}
 
   Status norm(const std::string& name, std::int64_t n, std::vector<float>& out) {
     return vector(name + ".weight", n, out);
@@ -66,7 +70,8 @@ class Packer {
                  std::int64_t n_in) {
     const std::uint64_t bytes = (packed_bytes(format, n_out, n_in) + 63) / 64 * 64;
     bytes_ += bytes;
-    const bool plain = format == WeightFormat::f32 || format == WeightFormat::bf16 || format == WeightFormat::f16;
+    const bool plain =
+        format == WeightFormat::f32 || format == WeightFormat::bf16 || format == WeightFormat::f16;
     const bool slices = plain && all_whole(parts);
     packing_ = std::max(packing_, slices ? 3 * kSliceNumbers * sizeof(float) : 3 * bytes);
     for (const LinearRef& part : parts)
@@ -103,6 +108,8 @@ class Packer {
   WeightFormat format_of(const WeightRef& ref, const TensorView& view) const {
     if (ref.mxfp4) return WeightFormat::mxfp4;
     if (view.format == Format::BF16 && rows_in_order(view)) return WeightFormat::bf16;
+    if (formats_ == PanelFormats::common && (view.format == Format::F16 || view.format == Format::Q8_0))
+      return WeightFormat::f32;
     if (view.format == Format::F16 && rows_in_order(view)) return WeightFormat::f16;
     if (view.format == Format::Q8_0 && rows_in_order(view) && has_plain_rows(ref)) return WeightFormat::q8_0;
     if (is_fp8_matrix(view.format) && recipe_ == Recipe::dequant_bf16) return WeightFormat::bf16;
@@ -278,7 +285,8 @@ class Packer {
   }
 
   // Blocks of an f16 scale and 32 integers (ggml-common.h, block_q8_0), row by row.
-  Status pack_q8_parts(const std::vector<LinearRef>& parts, std::int64_t n_out, std::int64_t n_in, PackedLinear& out) {
+  Status pack_q8_parts(const std::vector<LinearRef>& parts, std::int64_t n_out, std::int64_t n_in,
+                       PackedLinear& out) {
     constexpr std::int64_t kBlockBytes = 2 + kQ8Inputs;
     ASSAY_CHECK(n_in % kQ8Inputs == 0);
     std::vector<std::uint8_t> codes(static_cast<std::size_t>(n_out * n_in));
@@ -330,6 +338,7 @@ class Packer {
 
   const ModelFiles& files_;
   Does does_;
+  PanelFormats formats_;
   Recipe recipe_;
   BlockSize block_;
   HugePieces pieces_;
@@ -409,7 +418,9 @@ Status pack_frame(Packer& from, const ModelConfig& c, const Family& family, std:
 
 }  // namespace
 
-Result<PackedModel> pack_model(const ModelFiles& files) { return pack_stack(files, files.config, {}); }
+Result<PackedModel> pack_model(const ModelFiles& files, PanelFormats formats) {
+  return pack_stack(files, files.config, {}, formats);
+}
 
 Result<PackedLinear> pack_matrix(const ModelFiles& files, const std::string& name, std::int64_t n_out,
                                  std::int64_t n_in) {
@@ -515,8 +526,9 @@ Result<StackBytes> measure_stack(const ModelFiles& files, const ModelConfig& c, 
   return out;
 }
 
-Result<PackedModel> pack_stack(const ModelFiles& files, const ModelConfig& c, const StackNames& names) {
-  Packer packer(files);
+Result<PackedModel> pack_stack(const ModelFiles& files, const ModelConfig& c, const StackNames& names,
+                               PanelFormats formats) {
+  Packer packer(files, Packer::Does::pack, formats);
   PackedModel out;
   out.layers.resize(static_cast<std::size_t>(c.num_hidden_layers));
   for (std::int64_t i = 0; i < c.num_hidden_layers; ++i) {

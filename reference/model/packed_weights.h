@@ -64,8 +64,9 @@ struct StackBytes {
 
 // Reads and packs everything; pages of the mapping are released as they are packed. BF16, F16, MXFP4, Q8_0 and (under dequant-f32) FP8 matrices
 // keep their codes, and FP8 is BF16 under dequant-bf16, so long as those that are packed as one have the same format; all others
-// become f32 under the recipe of the files' configuration.
-Result<PackedModel> pack_model(const ModelFiles& files);
+// become f32 under the recipe of the files' configuration. common: F16 and Q8_0, which a GPU's kernels do not read, become f32 too.
+enum class PanelFormats : std::uint8_t { all, common };
+Result<PackedModel> pack_model(const ModelFiles& files, PanelFormats formats = PanelFormats::all);
 
 // Parts of a stack of layers, as the files hold them: all of layer `i` but its experts; its experts [first, end), others are dropped
 // from `layer`; what follows the layers.
@@ -82,7 +83,8 @@ void prefetch_experts(const ModelFiles& files, const ModelConfig& config, const 
 Result<StackBytes> measure_stack(const ModelFiles& files, const ModelConfig& config, const StackNames& names);
 
 // The layers of `config` alone, with norm and head, from where `names` say; one matrix and one norm by their names without ".weight".
-Result<PackedModel> pack_stack(const ModelFiles& files, const ModelConfig& config, const StackNames& names);
+Result<PackedModel> pack_stack(const ModelFiles& files, const ModelConfig& config, const StackNames& names,
+                               PanelFormats formats = PanelFormats::all);
 Result<PackedLinear> pack_matrix(const ModelFiles& files, const std::string& name, std::int64_t n_out,
                                  std::int64_t n_in);
 Result<std::vector<float>> pack_norm(const ModelFiles& files, const std::string& name, std::int64_t n);

@@ -53,13 +53,13 @@ constexpr RandomShape kShapes[] = {
     "mlp_bias": false, "tie_word_embeddings": false})"}};
 
 // The normal distribution cut into 65536 pieces of the same probability, each by its median: one look-up a number.
-constexpr std::size_t kPieces = std::size_t{1} << 16;
+constexpr std::size_t kNormalPieces = std::size_t{1} << 16;
 std::vector<float> unit_normals() {
-  std::vector<float> out(kPieces);
-  for (std::size_t i = 0; i < kPieces / 2; ++i) {
-    const long double tail = (static_cast<long double>(i) + 0.5L) / kPieces;
+  std::vector<float> out(kNormalPieces);
+  for (std::size_t i = 0; i < kNormalPieces / 2; ++i) {
+    const long double tail = (static_cast<long double>(i) + 0.5L) / kNormalPieces;
     out[i] = static_cast<float>(stats::normal_critical_value(tail));
-    out[kPieces - 1 - i] = -out[i];
+    out[kNormalPieces - 1 - i] = -out[i];
   }
   return out;
 }
@@ -71,7 +71,7 @@ std::vector<std::uint16_t> scaled_to_bf16(const std::vector<float>& unit, double
   return out;
 }
 
-void draw(const std::vector<std::uint16_t>& table, Stream random, std::span<std::byte> bytes) {
+void draw_normals(const std::vector<std::uint16_t>& table, Stream random, std::span<std::byte> bytes) {
   for (std::size_t at = 0; at < bytes.size(); at += 4) {
     const std::uint32_t r = random.u32();
     const std::uint16_t two[] = {table[r & 0xffffU], table[r >> 16]};
@@ -79,15 +79,15 @@ void draw(const std::vector<std::uint16_t>& table, Stream random, std::span<std:
   }
 }
 
-void fill_with(std::uint16_t code, std::span<std::byte> bytes) {
+void fill_with_code(std::uint16_t code, std::span<std::byte> bytes) {
   for (std::size_t at = 0; at < bytes.size(); at += 2) std::memcpy(bytes.data() + at, &code, 2);
 }
 
 void fill_tensor(const std::vector<float>& unit, const TensorSpec& spec, Stream random,
                  std::span<std::byte> bytes) {
-  if (spec.role == TensorRole::norm) return fill_with(f32_to_bf16(1.0f), bytes);
-  if (spec.shape.size() < 2) return fill_with(0, bytes);
-  draw(scaled_to_bf16(unit, 1 / std::sqrt(static_cast<double>(spec.shape.back()))), random, bytes);
+  if (spec.role == TensorRole::norm) return fill_with_code(f32_to_bf16(1.0f), bytes);
+  if (spec.shape.size() < 2) return fill_with_code(0, bytes);
+  draw_normals(scaled_to_bf16(unit, 1 / std::sqrt(static_cast<double>(spec.shape.back()))), random, bytes);
 }
 
 }  // namespace
