@@ -220,8 +220,8 @@ PackedModel random_lite(const ModelConfig& c) {
     l.shared = mlp(c.shared_intermediate_size);
     for (std::int64_t e = 0; e < c.router.n_experts; ++e) l.experts.push_back(mlp(c.moe_intermediate_size));
   }
-  model.norm = ones(c.hidden_size);
-  model.head = random_linear(c.vocab_size, c.hidden_size, random);
+  model.ends.norm = ones(c.hidden_size);
+  model.ends.head = random_linear(c.vocab_size, c.hidden_size, random);
   return model;
 }
 

@@ -35,7 +35,7 @@ RouterSpec sigmoid_spec(std::int32_t n, std::int32_t k) {
   return spec;
 }
 
-// Choice and weights in f64 with sorting instead of scanning; experts whose decision is closer than kNearTie are not compared.
+// Choice and weights in f64 with sorting instead of scanning; experts whose decision is closer than kRouterNearTie are not compared.
 struct Plain {
   std::vector<std::int32_t> experts;
   std::vector<double> weights;
@@ -100,7 +100,7 @@ TEST_CASE("kernels: routing agrees with a plain f64 router wherever no decision 
       });
       int compared = 0;
       for (std::size_t t = 0; t < 500; ++t) {
-        if (!(first.margins[t] >= kNearTie)) continue;
+        if (!(first.margins[t] >= kRouterNearTie)) continue;
         ++compared;
         const auto plain = plain_route(spec, logits.data() + 64 * t);
         for (std::size_t k = 0; k < 6; ++k) {
