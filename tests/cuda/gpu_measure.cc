@@ -178,8 +178,8 @@ constexpr const char* kLiteConfig =
 PackedLinear random_linear(std::int64_t n_out, std::int64_t n_in, Stream& random) {
   PackedLinear out;
   const std::size_t bytes = packed_bytes(WeightFormat::bf16, n_out, n_in);
-  out.memory.reset(std::aligned_alloc(64, (bytes + 63) / 64 * 64));
-  auto* const words = static_cast<std::uint16_t*>(out.memory.get());
+  out.memory = std::shared_ptr<std::byte>(static_cast<std::byte*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64)), std::free);
+  auto* const words = reinterpret_cast<std::uint16_t*>(out.memory.get());
   const int exponent = 126 - static_cast<int>(std::log2(static_cast<double>(n_in)) / 2);
   const std::size_t n = bytes / 2, drawn = std::min<std::size_t>(n, std::size_t{1} << 18);
   for (std::size_t i = 0; i < drawn; ++i) {
