@@ -39,6 +39,8 @@ double number(const std::string& db, const std::string& sql) {
 // True once a run stands in the database.
 bool has_run(const std::string& db) {
   if (!std::filesystem::exists(db)) return false;
+  // Killed while it went back to a rollback journal: only a writer may play that back.
+  if (std::filesystem::exists(db + "-journal")) static_cast<void>(Database::create(db).ok());
   const auto database = Database::open_read_only(db);
   if (!database.ok()) return false;  // killed before the tables were there
   auto statement = database->prepare("SELECT count(*) FROM main.run");
