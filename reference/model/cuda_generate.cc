@@ -218,20 +218,7 @@ class GpuGenerator {
 
 Result<std::vector<GenerateAnswer>> CudaEngine::generate(std::span<const GenerateRequest> requests,
                                                          const GenerateOptions& options) {
-  ASSAY_OK(check_generate_options(options));
-  if (requests.size() > kMaxGpuAnswers / static_cast<std::size_t>(options.samples)) {
-    return Error{.code = Code::too_large,
-                 .message = "more samples are asked for than one call makes",
-                 .field = "samples",
-                 .expected = fmt::format("at most {} over all prompts", kMaxGpuAnswers),
-                 .got = fmt::format("{} of each of {} prompts", options.samples, requests.size())};
-  }
-  for (const GenerateRequest& request : requests) {
-    ASSAY_CHECK(!request.text);
-    ASSAY_CHECK(request.first_sample >= 0 && request.first_sample <= UINT32_MAX - options.samples);
-  }
-  for (std::size_t i = 0; i < requests.size(); ++i)
-    ASSAY_OK(check_ids(state_->files.config, requests[i].ids, static_cast<std::int64_t>(i)));
+  ASSAY_OK(check_generate_requests(state_->files.config, requests, options, kMaxGpuAnswers));
   const auto start = std::chrono::steady_clock::now();
   GpuGenerator generator(*state_, requests, options);
   auto answers = generator.run();

@@ -400,14 +400,14 @@ class Generator {
 
 }  // namespace
 
-Result<std::vector<GenerateAnswer>> Engine::generate(std::span<const GenerateRequest> requests,
-                                                     const GenerateOptions& options) {
+Status check_generate_requests(const ModelConfig& config, std::span<const GenerateRequest> requests,
+                               const GenerateOptions& options, std::size_t most_answers) {
   ASSAY_OK(check_generate_options(options));
-  if (requests.size() > kMaxAnswers / static_cast<std::size_t>(options.samples)) {
+  if (requests.size() > most_answers / static_cast<std::size_t>(options.samples)) {
     return Error{.code = Code::too_large,
                  .message = "more samples are asked for than one call makes",
                  .field = "samples",
-                 .expected = fmt::format("at most {} over all prompts", kMaxAnswers),
+                 .expected = fmt::format("at most {} over all prompts", most_answers),
                  .got = fmt::format("{} of each of {} prompts", options.samples, requests.size())};
   }
   for (const GenerateRequest& request : requests) {
@@ -415,7 +415,13 @@ Result<std::vector<GenerateAnswer>> Engine::generate(std::span<const GenerateReq
     ASSAY_CHECK(request.first_sample >= 0 && request.first_sample <= UINT32_MAX - options.samples);
   }
   for (std::size_t i = 0; i < requests.size(); ++i)
-    ASSAY_OK(check_ids(state_->files.config, requests[i].ids, static_cast<std::int64_t>(i)));
+    ASSAY_OK(check_ids(config, requests[i].ids, static_cast<std::int64_t>(i)));
+  return {};
+}
+
+Result<std::vector<GenerateAnswer>> Engine::generate(std::span<const GenerateRequest> requests,
+                                                     const GenerateOptions& options) {
+  ASSAY_OK(check_generate_requests(state_->files.config, requests, options, kMaxAnswers));
   const Timer timer(state_->stats.seconds);
   auto answers = Generator(*state_, requests, options).run();
   state_->end_call();

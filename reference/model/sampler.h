@@ -8,11 +8,15 @@
 #include "base/result.h"
 #include "base/rng.h"
 #include "reference/model/backend.h"
+#include "reference/model/config.h"
 
 namespace assay {
 
 // Ranges of the options: temperature >= 0, 0 < top_p <= 1, 0 <= min_p <= 1, repetition_penalty > 0 and so on.
 Status check_generate_options(const GenerateOptions& options);
+// The options, how many answers they ask for, and every prompt: what each engine refuses alike (generate.cc).
+Status check_generate_requests(const ModelConfig& config, std::span<const GenerateRequest> requests,
+                               const GenerateOptions& options, std::size_t most_answers);
 
 // The order of the steps is that of transformers' generate() (its logits processors, then its warpers), with OpenAI's penalties where
 // vLLM has them:
