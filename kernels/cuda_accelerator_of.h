@@ -3,6 +3,7 @@
 #pragma once
 #include <vector>
 
+#include "base/check.h"
 #include "kernels/accelerator.h"
 #include "kernels/cuda_attention.h"
 #include "kernels/cuda_head.h"
