@@ -5,8 +5,8 @@ file that tests/oracle/fetch_smollm2.sh fetches, dequantised to a folder by the 
     python make_smollm2_oracle.py --gguf SmolLM2-135M-Instruct.Q4_1.gguf --export FOLDER
     HF_HUB_OFFLINE=1 python tests/oracle/make_smollm2_lm_eval_goldens.py FOLDER --data ../shared/data
 
-100 items of MMLU in cloze form with acc, acc_norm, acc_bytes and mutual information (float64), bits per byte of 12 texts (float64), 30 items of
-GSM8K with five examples, greedy (float32). Of every generated text the smallest gap between the two likeliest tokens is kept (float64, one pass over
+100 items of MMLU in cloze form with acc, acc_norm, acc_bytes and mutual information (float64; the likelihoods in float32 beside them), bits per byte
+of 12 texts (float64), 30 items of GSM8K with five examples, greedy (float32). Of every generated text the smallest gap between the two likeliest tokens is kept (float64, one pass over
 prompt and answer), because where it is a near tie two float32 programs may part.
 
 What is written holds ids, digests of the prompts, likelihoods and the model's own texts, no text of the data sets.
@@ -121,6 +121,8 @@ def main():
     mc = choices(exact, given.work, mmlu_rows(given.data))
     bpb = texts(exact, given.work, asked[:N_TEXTS])
     plain = HFLM(pretrained=given.model, dtype="float32", device="cpu", batch_size=1)
+    for one, again in zip(mc, choices(plain, given.work, mmlu_rows(given.data))):
+        one["float32"] = again["logprobs"]
     gen = answers(plain, given.work, shots, asked)
     add_gaps(exact, gen)
     lines = lambda rows: "[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]"
