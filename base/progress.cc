@@ -55,6 +55,10 @@ void Progress::print(bool last) {
   printed_ = true;
 }
 
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
 void catch_stop_signals() {
   struct sigaction action {};
   action.sa_handler = on_signal;

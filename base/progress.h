@@ -26,6 +26,8 @@ class Progress {
   std::chrono::steady_clock::time_point start_, next_;
 };
 
+double seconds_since(std::chrono::steady_clock::time_point start);
+
 void catch_stop_signals();  // once, in main
 bool stop_requested();
 

@@ -47,7 +47,7 @@ function(assay_library name)
   add_library(${name} STATIC ${sources})
   target_link_libraries(${name} PUBLIC assay_flags ${arg_USES})
   target_precompile_headers(${name} PRIVATE ${PROJECT_SOURCE_DIR}/base/pch.h ${arg_PRECOMPILED})
-  assay_batches(${name} 6)
+  assay_batches(${name} 16)
 endfunction()
 
 # assay_batches(TARGET SIZE): compiles the target's sources so many at a time. Names in anonymous namespaces are therefore unique in a

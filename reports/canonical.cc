@@ -25,7 +25,7 @@ struct CanonicalTable {
   const char* sql;  // column names become members; the order is total
 };
 
-constexpr std::array<CanonicalTable, 10> kTables = {{
+constexpr std::array<CanonicalTable, 11> kTables = {{
     {"artifact", "SELECT kind, name, digest, size_bytes FROM main.artifact ORDER BY kind, name, digest"},
     {"item",
      R"(SELECT s.name AS suite, s.items_digest, i.key, i.ordinal, i.subset, i.cluster, i.question, i.gold, i.digest
@@ -53,6 +53,11 @@ constexpr std::array<CanonicalTable, 10> kTables = {{
        FROM main.verdict v JOIN main.claim c ON c.id = v.claim_id LEFT JOIN keyed k ON k.id = v.run_id
        LEFT JOIN keyed a ON a.id = v.against_run_id LEFT JOIN keyed h ON h.id = v.holds_under_run_id
        ORDER BY c.key, number)"},
+    {"verdict_part",
+     R"(SELECT c.key AS claim, (SELECT count(*) FROM main.verdict w WHERE w.claim_id = c.id AND w.id <= v.id) AS number, y.ordinal, y.suite_name,
+       y.protocol_name, y.metric, y.subset, y.weight, k.key AS run, a.key AS against_run, y.measured, y.se_population, y.n, y.of_items, y.missing
+       FROM main.verdict_part y JOIN main.verdict v ON v.id = y.verdict_id JOIN main.claim c ON c.id = v.claim_id
+       LEFT JOIN keyed k ON k.id = y.run_id LEFT JOIN keyed a ON a.id = y.against_run_id ORDER BY c.key, number, y.ordinal)"},
     {"comparison",
      R"(SELECT a.key AS run_a, b.key AS run_b, c.n, c.delta, c.gained, c.lost, c.test, c.p, c.low, c.high, c.level
        FROM main.comparison c JOIN keyed a ON a.id = c.run_a_id JOIN keyed b ON b.id = c.run_b_id

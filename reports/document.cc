@@ -51,6 +51,7 @@ Cell percent_cell(MaybeReal fraction) { return real_cell(fraction, percent_text(
 
 Result<ReportDocument> report_document(const Database& database) {
   ASSAY_TRY(const std::vector<ClaimRow> claims, claim_rows(database));
+  ASSAY_TRY(const std::vector<PartRow> parts, part_rows(database));
   ASSAY_TRY(const std::vector<RunRow> runs, run_rows(database));
   ASSAY_TRY(const std::vector<ComparisonRow> comparisons, comparison_rows(database));
   ASSAY_TRY(const std::vector<SimilarityRow> similarities, similarity_rows(database));
@@ -72,7 +73,7 @@ Result<ReportDocument> report_document(const Database& database) {
   document.subtitle = fmt::format("{} claims, {} runs, from {}", claims.size(), runs.size(),
                                   std::filesystem::path(database.path()).filename().string());
   document.verdict_counts = count_verdicts(claims);
-  document.sections = {verdict_section(claims),
+  document.sections = {verdict_section(claims, parts),
                        run_section(runs, comparisons),
                        similarity_section(similarities, tensors),
                        cost_section(costs),

@@ -47,7 +47,7 @@ struct ReportDocument {
 Result<ReportDocument> report_document(const Database& database);
 
 // Tables of each section; used by report_document.
-Section verdict_section(const std::vector<ClaimRow>& claims);
+Section verdict_section(const std::vector<ClaimRow>& claims, const std::vector<PartRow>& parts);
 Section run_section(const std::vector<RunRow>& runs, const std::vector<ComparisonRow>& comparisons);
 Section similarity_section(const std::vector<SimilarityRow>& rows,
                            const std::vector<std::vector<TensorSimilarityRow>>& tensors);

@@ -159,9 +159,31 @@ Table tensor_table(const SimilarityRow& pair, const std::vector<TensorSimilarity
   return table;
 }
 
+std::string part_figure(MaybeReal value, const PartRow& part) {
+  if (!value) return "-";
+  return part.scale == 100 ? fmt::format("{:.2f}", *value) : fmt::format("{:.4g}", *value);
+}
+
+Table parts_table(const std::vector<PartRow>& parts) {
+  Table table{.key = "parts",
+              .title = "Figures that join several measurements, part by part",
+              .note = "The whole is the sum of weight times part. Parts on the same items move together, which the interval of the whole holds.",
+              .columns = {{"claim", "claim"}, {"suite", "suite"}, {"subset", "sub-task"}, {"protocol", "protocol"}, {"metric", "metric"}, {"weight", "weight", true},
+                          {"measured", "measured", true}, {"se", "standard error", true}, {"n", "items", true}, {"of", "drawn from", true}, {"run", "run", true},
+                          {"missing", "why it was not measured"}},
+              .rows = {}};
+  for (const PartRow& part : parts) {
+    table.rows.push_back({text_cell(part.claim), text_cell(part.suite), text_cell(part.subset), text_cell(part.protocol), text_cell(part.metric),
+                          compact_cell(part.weight), real_cell(part.measured, part_figure(part.measured, part)),
+                          real_cell(part.se_population, part_figure(part.se_population, part)), integer_cell(part.n), integer_cell(part.of_items),
+                          integer_cell(part.run_id), text_cell(part.missing)});
+  }
+  return table;
+}
+
 }  // namespace
 
-Section verdict_section(const std::vector<ClaimRow>& claims) {
+Section verdict_section(const std::vector<ClaimRow>& claims, const std::vector<PartRow>& parts) {
   Section section{.key = "verdicts", .title = "Verdicts", .paragraphs = {}, .plots = {}, .tables = {}};
   if (claims.empty()) {
     section.paragraphs.push_back("The database holds no claims yet; assay verify decides them.");
@@ -196,6 +218,7 @@ Section verdict_section(const std::vector<ClaimRow>& claims) {
               .rows = {}};
   for (const ClaimRow& claim : claims) table.rows.push_back(claim_cells(claim));
   section.tables.push_back(std::move(table));
+  if (!parts.empty()) section.tables.push_back(parts_table(parts));
   return section;
 }
 

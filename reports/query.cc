@@ -81,6 +81,31 @@ Result<std::vector<ClaimRow>> claim_rows(const Database& database) {
   });
 }
 
+Result<std::vector<PartRow>> part_rows(const Database& database) {
+  constexpr std::string_view kSql = R"(
+    SELECT c.key, y.suite_name, y.protocol_name, y.metric, y.subset, y.weight, c.scale, y.run_id, y.measured, y.se_population, y.n, y.of_items, y.missing
+    FROM main.claim c
+    JOIN main.verdict_part y ON y.verdict_id = (SELECT max(w.id) FROM main.verdict w WHERE w.claim_id = c.id)
+    ORDER BY c.id, y.ordinal)";
+  return collect<PartRow>(database, kSql, [](Columns& in) {
+    PartRow row;
+    row.claim = in.text();
+    row.suite = in.text();
+    row.protocol = in.text();
+    row.metric = in.text();
+    row.subset = in.text();
+    row.weight = in.real();
+    row.scale = in.real();
+    row.run_id = in.maybe_integer();
+    row.measured = in.maybe_real();
+    row.se_population = in.maybe_real();
+    row.n = in.maybe_integer();
+    row.of_items = in.maybe_integer();
+    row.missing = in.text();
+    return row;
+  });
+}
+
 Result<std::vector<ModelRow>> model_rows(const Database& database) {
   constexpr std::string_view kSql = R"(
     SELECT m.id, m.name, m.family, m.architecture, m.identity, m.conventions_json, m.params_stored, m.params_total,

@@ -50,6 +50,16 @@ struct ClaimRow {
   std::string decided_at_utc;
 };
 
+// One summand of the newest verdict on a claim that joins several measurements; figures in the claim's scale.
+struct PartRow {
+  std::string claim, suite, protocol, metric, subset;
+  double weight = 0, scale = 1;
+  MaybeId run_id;
+  MaybeReal measured, se_population;
+  MaybeInt n, of_items;
+  std::string missing;  // why it was not measured
+};
+
 // One pass over a suite. `score` is recomputed from item rows: the mean of the items' values in the main
 // metric, or, for bits_per_byte with micro aggregation, total bits over total bytes.
 struct RunRow {
@@ -220,6 +230,7 @@ Result<ItemDetail> item_detail(const Database& database, Id item_result_id);
 Result<std::vector<TokenRow>> token_rows(const Database& database, Id continuation_id);
 Result<std::vector<ModelRow>> model_rows(const Database& database);
 Result<std::vector<ComparisonRow>> comparison_rows(const Database& database);
+Result<std::vector<PartRow>> part_rows(const Database& database);  // in the order of the claims
 Result<std::vector<SimilarityRow>> similarity_rows(const Database& database);
 Result<std::vector<TensorSimilarityRow>> tensor_similarity_rows(const Database& database, Id similarity_id);
 Result<std::vector<CostRow>> cost_rows(const Database& database);  // with their lines

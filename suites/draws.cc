@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <numeric>
 #include <utility>
@@ -61,9 +62,46 @@ Error too_few(const Protocol& protocol, const Item& item, std::size_t there, std
                .got = fmt::format("{}", wanted)};
 }
 
-// One more is drawn where the asked item itself may come up, as lm-evaluation-harness does.
+// One more is drawn where the asked item itself may come up, as lm-evaluation-harness and lighteval do.
 std::size_t drawn_size(const ShotChoice& shots) {
   return static_cast<std::size_t>(shots.n_drawn) + static_cast<std::size_t>(shots.split == "items" ? std::max(1, shots.n_spare) : shots.n_spare);
+}
+
+// lighteval 0.6.2, _init_fewshot_sampling_balanced: k places of a pool.
+std::vector<int> balanced_places(const Pool& pool, std::uint64_t seed, std::size_t k) {
+  std::map<std::string_view, std::vector<int>> places_of_answer;
+  for (std::size_t i = 0; i < pool.size(); ++i) places_of_answer[pool[i]->gold].push_back(static_cast<int>(i));
+  std::map<std::size_t, std::vector<std::string_view>, std::greater<>> answers_by_count;
+  for (const auto& [answer, places] : places_of_answer) answers_by_count[places.size()].push_back(answer);
+  PythonRandom generator(seed);
+  std::vector<std::string_view> turns;
+  for (auto& [count, answers] : answers_by_count) {
+    generator.shuffle(answers);
+    turns.insert(turns.end(), answers.begin(), answers.end());
+  }
+  std::vector<int> chosen;
+  for (std::size_t turn = 0; chosen.size() < k; ++turn) {
+    auto& places = places_of_answer[turns[turn % turns.size()]];
+    if (places.empty()) continue;
+    const auto at = places.begin() + generator.below(static_cast<std::uint32_t>(places.size()));
+    chosen.push_back(*at);
+    places.erase(at);
+  }
+  return chosen;
+}
+
+void draw_balanced(const Suite& suite, Protocol& protocol) {
+  const ShotChoice& shots = protocol.shots;
+  std::map<std::string_view, std::vector<int>> drawn;
+  for (const Item& item : suite.items) {
+    const std::string_view key = shots.of_subset ? std::string_view(item.subset) : std::string_view();
+    auto at = drawn.find(key);
+    if (at == drawn.end()) {
+      const Pool pool = pool_of(suite, shots, item.subset);
+      at = drawn.emplace(key, balanced_places(pool, shots.seed, std::min(pool.size(), drawn_size(shots)))).first;
+    }
+    protocol.drawn_shots.push_back(at->second);
+  }
 }
 
 // One generator a sub-task where the examples are of the sub-task, else one for all.
@@ -94,7 +132,7 @@ Result<std::vector<int>> places_of(const Protocol& protocol, const Item& item, s
   const ShotChoice& shots = protocol.shots;
   if (shots.n_drawn == 0) return shots.indices;
   if (n < drawn_size(shots)) return too_few(protocol, item, n, drawn_size(shots));
-  if (shots.rule == DrawRule::python) {
+  if (shots.rule != DrawRule::seeded) {
     if (item.ordinal >= 0 && item.ordinal < static_cast<std::int64_t>(protocol.drawn_shots.size())) {
       return protocol.drawn_shots[static_cast<std::size_t>(item.ordinal)];
     }
@@ -113,6 +151,7 @@ Status draw_in_sequence(Suite& suite) {
   for (Protocol& protocol : suite.protocols) {
     const bool there = examples_of(suite, protocol.shots) != nullptr;
     if (there && protocol.shots.n_drawn > 0 && protocol.shots.rule == DrawRule::python) ASSAY_OK(draw_shots(suite, protocol));
+    if (there && protocol.shots.n_drawn > 0 && protocol.shots.rule == DrawRule::balanced) draw_balanced(suite, protocol);
     if (protocol.option_seed && protocol.option_rule == DrawRule::python) draw_orders(suite, protocol);
   }
   return {};
@@ -134,7 +173,8 @@ Result<std::vector<const Item*>> shown_examples(const Suite& suite, const Protoc
   for (const int place : places) {
     if (place >= static_cast<int>(pool.size())) return too_few(protocol, item, pool.size(), static_cast<std::size_t>(place) + 1);
     const Item* one = pool[static_cast<std::size_t>(place)];
-    const bool itself = shots.split == "items" ? one->id == item.id : shots.n_spare > 0 && one->digest() == item.digest();
+    const bool by_what_it_asks = shots.rule == DrawRule::balanced || (shots.split != "items" && shots.n_spare > 0);
+    const bool itself = by_what_it_asks ? one->digest() == item.digest() : shots.split == "items" && one->id == item.id;
     if (!itself && shown.size() < shots.size()) shown.push_back(one);
   }
   ASSAY_CHECK(shown.size() <= shots.size());

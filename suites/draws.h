@@ -7,7 +7,7 @@
 
 namespace assay {
 
-// Fills Protocol::drawn_shots and drawn_orders of the protocols that draw as CPython does: call i is item i's.
+// Fills Protocol::drawn_shots and drawn_orders of the protocols that draw by CPython's generator, item after item or once a pool.
 // Refused: a pool that is smaller than the draw.
 Status draw_in_sequence(Suite& suite);
 

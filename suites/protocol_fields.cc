@@ -55,13 +55,13 @@ Status parse_drawn(const Json& object, ShotChoice& shots, std::string_view file)
   }
   ASSAY_TRY(const auto n, fields.integer("n", 0, 1, kMaxShots));
   if (n == 0) return fields.wrong("n", "the number of examples");
-  ASSAY_TRY(const int draw, fields.choice("draw", {"first", "seeded", "python"}, 0));
+  ASSAY_TRY(const int draw, fields.choice("draw", {"first", "seeded", "python", "balanced"}, 0));
   if (draw == 0) {
     for (int i = 0; i < n; ++i) shots.indices.push_back(i);
     return fields.finish();
   }
   shots.n_drawn = static_cast<int>(n);
-  shots.rule = draw == 1 ? DrawRule::seeded : DrawRule::python;
+  shots.rule = static_cast<DrawRule>(draw - 1);
   ASSAY_TRY(shots.seed, parse_seed(fields));
   ASSAY_TRY(const auto spare, fields.integer("spare", 0, 0, kMaxShots));
   shots.n_spare = static_cast<int>(spare);

@@ -10,7 +10,7 @@
 namespace assay {
 
 // Reads these fields of `entry` through `fields`:
-//   fewshot            n (the first n), [indices], or {n, draw: "seeded"|"python", seed, spare, split, of_subset} or {indices, split, of_subset}
+//   fewshot            n (the first n), [indices], or {n, draw: "seeded"|"python"|"balanced", seed, spare, split, of_subset} or {indices, split, of_subset}
 //   fewshot_of_subset  the same as of_subset
 //   example            template of a solved example, where it is not block and answer
 //   fewshot_as         "text", "turns"

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <random>
+#include <utility>
 #include <vector>
 
 namespace assay {
@@ -14,6 +15,11 @@ class PythonRandom {
   std::uint32_t below(std::uint32_t n);  // [0, n), n > 0
   // random.sample(range(n), k): k different numbers, k <= n.
   std::vector<int> sample(std::size_t n, std::size_t k);
+  // random.shuffle(list).
+  template <typename T>
+  void shuffle(std::vector<T>& list) {
+    for (std::size_t i = list.size(); i > 1; --i) std::swap(list[i - 1], list[below(static_cast<std::uint32_t>(i))]);
+  }
 
  private:
   std::mt19937 engine_;

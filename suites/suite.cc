@@ -111,7 +111,10 @@ Status load_contents(Definition& definition, const std::string& folder) {
   suite.n_items = facts.count;
   suite.items_loaded = true;
   number_items(suite);
-  if (definition.fewshot) {
+  const bool others_data = definition.fewshot && source->origin == Origin::data;
+  if (others_data && !source_is_there(*definition.fewshot, folder)) {
+    suite.missing.emplace_back("", whence(*definition.fewshot));  // protocols without examples can be asked
+  } else if (definition.fewshot) {
     ASSAY_TRY(suite.fewshot, read_items(*definition.fewshot, folder, unused));
   }
   for (const ItemsSource& split : definition.splits) {

@@ -49,8 +49,9 @@ enum class BosPolicy : std::uint8_t { one, none, tokenizer };
 
 // Where numbers are drawn from. seeded: Stream(seed, digest of the item's id), so that an item's draw does not
 // depend on what is asked beside it. python: random.Random(seed).sample of CPython, one call an item in the
-// order of the file, as lm-evaluation-harness (lm_eval/api/samplers.py) and simple-evals (gpqa_eval.py) draw.
-enum class DrawRule : std::uint8_t { seeded, python };
+// order of the file, as lm-evaluation-harness (lm_eval/api/samplers.py) and simple-evals (gpqa_eval.py) draw. balanced: the same examples for
+// all items of a pool, one of each answer in turn, the commonest answers first (lighteval 0.6.2, FewShotSampler).
+enum class DrawRule : std::uint8_t { seeded, python, balanced };
 
 // Which solved examples a prompt shows, in the order shown.
 struct ShotChoice {
@@ -145,7 +146,7 @@ struct Protocol {
   std::string definition_json;  // as read, without white space, source and note
   std::string digest;           // of definition_json and of the few-shot examples that are or may be shown
   std::string template_digest;  // of the texts that make the prompt alone
-  std::vector<std::vector<int>> drawn_shots;    // DrawRule::python: by Item::ordinal (indices in the pool)
+  std::vector<std::vector<int>> drawn_shots;    // not seeded: by Item::ordinal (indices in the pool)
   std::vector<std::vector<int>> drawn_orders;   // likewise, of options
 };
 

@@ -52,7 +52,8 @@ inline std::string sample_rows(const Machine& m) {
                                                             {"item_result", ", NULL, NULL"},
                                                             {"sample", ", NULL, NULL, NULL"},
                                                             {"continuation", ", NULL"},
-                                                            {"verdict", ", NULL, NULL, NULL, NULL"}};
+                                                            {"model", ", NULL"},
+                                                            {"verdict", ", NULL, NULL, NULL, NULL, NULL, NULL"}};
   std::string sql;
   const auto row = [&sql](const std::string& table, const std::string& values) {
     const auto later = kLater.find(table);

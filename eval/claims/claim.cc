@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "eval/claims/claim_fields.h"
+#include "eval/claims/claim_parts.h"
 
 namespace assay {
 namespace {
@@ -164,6 +165,7 @@ Result<Claim> parse_claim(const Json& in, const std::string& file) {
   ASSAY_TRY(claim.relation, read_relation(in, file, claim));
   claim.about_parameters =
       claim.metric.starts_with("param") || (claim.suite.empty() && contains_word(claim.text, {"parameter"}));
+  ASSAY_OK(read_parts_of(in, file, claim));
   if (claim.suite.empty() && !claim.about_parameters) {
     return Error{.code = Code::missing_field,
                  .message = "a claim about a score must name its suite",

@@ -28,6 +28,15 @@ struct Figure {
   std::int64_t right = -1, of = 0;  // of "382/500"; right < 0: not such a fraction
 };
 
+// One summand of a figure that joins several measurements.
+struct ClaimPart {
+  std::string suite, protocol, metric, subset;  // protocol "": the suite's main one; metric "": the protocol's
+  double weight = 1;          // weights are shares of their sum
+  bool by_items = false;      // its weight is the number of the suite's items
+  bool macro = false;         // the mean over sub-tasks of their figures
+  std::optional<std::int64_t> n;  // items, as claimed
+};
+
 struct Claim {
   std::string id, text, claimant, model, suite, protocol, metric, subset;
   Relation relation = Relation::equals;
@@ -44,6 +53,10 @@ struct Claim {
   std::optional<std::int64_t> reported_samples_low, reported_samples_high;
   std::string reported_by;
   std::string against;                     // another protocol of the suite, or another model
+  std::vector<ClaimPart> parts;            // of a figure that joins several measurements; none: it is that of `suite`
+  std::optional<std::vector<std::string>> others;  // protocols that the figure may be of as well; none: any of the suite
+  std::string weights_format;              // of the weights that the claim speaks of: "BF16"; "": not said
+  std::vector<std::string> unknown;        // what the source leaves unsaid
   std::string source, expected_verdict, definition_json;
 
   const Figure& figure() const;
@@ -58,6 +71,9 @@ double scale_of(const Claim& claim, bool is_share);
 Result<std::vector<Claim>> parse_claims(const Json& document, const std::string& file);
 Result<std::vector<Claim>> read_claims(const std::string& path);
 
+// A figure of several measurements: "parts": [{suite, protocol, metric, subset, weight, n}, ...], a weight being a number above 0 (1) or "items" in all of
+// them; a metric METRIC_macro is the mean over sub-tasks. Parts on the same items of a suite are taken as paired. `suite` beside is then only a label.
+// Also "others": [protocols], "weights_format", "unknown": [texts].
 // "value" beside "margin", "samples" as a number or "4-64", "scale_min" and "scale_max", and "reported": {value, samples, by} are read where
 // they are there.
 

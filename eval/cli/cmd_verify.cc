@@ -19,7 +19,7 @@ namespace {
 struct VerifyArguments {
   std::vector<std::string> claims, models, about;
   std::string data_dir, budget;
-  bool plan = false;
+  bool plan = false, probe = false;
 };
 
 Result<std::map<std::string, std::string>> model_map(const std::vector<std::string>& pairs) {
@@ -83,11 +83,50 @@ Result<int> show_plan(const Globals& globals, const VerifyArguments& arguments, 
   return kFine;
 }
 
+// What measures: models stay loaded, runs that are there are not made again.
+class Measuring {
+ public:
+  static Result<std::unique_ptr<Measuring>> open(const Globals& globals, const VerifyArguments& arguments, Database& database, const VerifyOptions& options) {
+    ASSAY_TRY(Recorder recorder, Recorder::open(database));
+    ASSAY_TRY(EngineOptions engine, engine_options(globals));
+    RunOptions run_options;
+    run_options.seed = globals.seed;
+    ASSAY_OK(price_run(database, run_options));
+    return std::unique_ptr<Measuring>(new Measuring(std::move(recorder), std::move(engine), run_options, arguments.data_dir, options));
+  }
+
+  Recorder& recorder() { return recorder_; }
+  Measure whole() { return measurer_.as_measure(names_); }
+  MeasurePart part() {
+    return [this](const std::string& model, const std::string& suite, const std::string& protocol, std::int64_t limit) {
+      return measurer_.run_part(model, suite, protocol, names_.contains(model) ? names_.at(model) : std::string(), limit);
+    };
+  }
+
+ private:
+  Measuring(Recorder recorder, EngineOptions engine, const RunOptions& run_options, const std::string& data_dir, const VerifyOptions& options)
+      : recorder_(std::move(recorder)), measurer_(recorder_, std::move(engine), run_options, data_dir) {
+    for (const auto& [name, model] : options.models) names_[model] = name;
+  }
+
+  Recorder recorder_;
+  Measurer measurer_;
+  std::map<std::string, std::string> names_;  // MODEL -> what the claims call it
+};
+
+// Asks a few items where nothing is known of a model's speed.
+Status probe_speed(const Globals& globals, const VerifyArguments& arguments, const VerifyOptions& options) {
+  ASSAY_TRY(Database database, Database::create(globals.db));
+  ASSAY_TRY(const std::vector<Claim> claims, claims_of(arguments, &database));
+  ASSAY_TRY(const auto measuring, Measuring::open(globals, arguments, database, options));
+  return measure_speeds(database, claims, options, measuring->part());
+}
+
 Result<int> run_verify(const Globals& globals, const VerifyArguments& arguments) {
   VerifyOptions options{.data_dir = arguments.data_dir, .count = count_parameters};
   ASSAY_TRY(options.models, model_map(arguments.models));
   if (arguments.claims.empty() && arguments.about.empty())
-    return Error{.code = Code::usage, .message = "verify needs claims: ids, files, demo, or --about MODEL"};
+    return Error{.code = Code::usage, .message = "verify needs claims: ids, files, demo, smollm2, or --about MODEL"};
   std::optional<double> budget;
   if (!arguments.budget.empty()) {
     ASSAY_TRY(budget, parse_duration(arguments.budget));
@@ -96,30 +135,20 @@ Result<int> run_verify(const Globals& globals, const VerifyArguments& arguments)
   for (const std::string& argument : arguments.claims) {
     if (argument.ends_with(".json")) ASSAY_OK(read_claims(argument));
   }
+  if (arguments.probe) ASSAY_OK(probe_speed(globals, arguments, options));
   if (arguments.plan) return show_plan(globals, arguments, options, budget);
   ASSAY_TRY(Database database, Database::create(globals.db));
   ASSAY_TRY(const std::vector<Claim> claims, claims_of(arguments, &database));
   ASSAY_OK(add_bundled_models(claims, options.models));
-  ASSAY_TRY(Recorder recorder, Recorder::open(database));
-  ASSAY_TRY(const EngineOptions engine, engine_options(globals));
-  RunOptions run_options;
-  run_options.seed = globals.seed;
-  ASSAY_OK(price_run(database, run_options));
-  Measurer measurer(recorder, engine, run_options, arguments.data_dir);
-  std::map<std::string, std::string> names;  // MODEL -> what the claims call it
-  for (const auto& [name, model] : options.models) names[model] = name;
+  ASSAY_TRY(const auto measuring, Measuring::open(globals, arguments, database, options));
   std::optional<VerifyPlan> plan;
   if (budget) {
     options.parts_too = true;
-    const auto name_of_model = [&](const std::string& model) { return names.contains(model) ? names.at(model) : std::string(); };
-    const MeasurePart part = [&](const std::string& model, const std::string& suite, const std::string& protocol, std::int64_t limit) {
-      return measurer.run_part(model, suite, protocol, name_of_model(model), limit);
-    };
-    ASSAY_TRY(plan, run_within_budget(database, claims, options, *budget, part));
+    ASSAY_TRY(plan, run_within_budget(database, claims, options, *budget, measuring->part()));
   } else {
-    options.measure = measurer.as_measure(std::move(names));
+    options.measure = measuring->whole();
   }
-  ASSAY_TRY(const std::vector<Verdict> verdicts, verify_claims(recorder, claims, options));
+  ASSAY_TRY(const std::vector<Verdict> verdicts, verify_claims(measuring->recorder(), claims, options));
   if (plan) fmt::print(stderr, "{}\n", plan_text(*plan));
   print_result(globals, verdicts_json(claims, verdicts), verdicts_text(claims, verdicts));
   return exit_code_of(verdicts);
@@ -137,11 +166,13 @@ void add_verify(Cli& cli) {
       "assay verify C00462                      # a figure of the published record, see `assay claim list`\n"
       "assay verify --about DeepSeek-R1 --model DeepSeek-R1=/models/r1 --budget 20min\n"
       "assay verify demo --budget 20min --plan  # only says what would be run and what would stay open\n"
+      "assay verify smollm2 --model SmolLM2-135M-Instruct=FILE.gguf --data DIR --plan --probe   # ./quickstart.sh --real fetches both\n"
       "Exit code 1: one is contradicted or impossible; 4: one is undecided or a protocol-mismatch; 0: all "
       "are reproduced");
-  app.add_option("claims", arguments->claims, "ids of claims, files of claims (.json), or demo");
+  app.add_option("claims", arguments->claims, "ids of claims, files of claims (.json), demo, or smollm2");
   app.add_option("--about", arguments->about, "everything that is claimed about this model; may be repeated");
   app.add_option("--budget", arguments->budget, "a time such as 20min: what decides most is run first, parts of suites where all of one does not fit");
+  app.add_flag("--probe", arguments->probe, "ask 16 items first where a model's speed is not known, so that the plan has times");
   app.add_flag("--plan", arguments->plan, "print the plan of runs and run nothing");
   app.add_option("--model", arguments->models,
                  "NAME=MODEL: what to run where a claim says NAME; may be repeated");

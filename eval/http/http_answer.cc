@@ -83,14 +83,14 @@ Result<ScoreAnswer> of_prompt_logprobs(const ScoreRequest& request, const ApiCho
   return out;
 }
 
-std::string_view without_blanks(std::string_view text) {
+std::string_view without_leading_blanks(std::string_view text) {
   while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
   return text;
 }
 
 // The text itself, else one that differs by blanks before it: servers show a token's blank or leave it out.
 Result<ScoreAnswer> of_next_token(const ScoreRequest& request, const ApiChoice& choice, std::string_view url) {
-  if (!request.text || without_blanks(request.text->scored).size() > kMaxNextTokenBytes) {
+  if (!request.text || without_leading_blanks(request.text->scored).size() > kMaxNextTokenBytes) {
     return Error{.code = Code::unsupported, .message = "this server tells no log-probabilities of texts that it is given, only the likeliest next tokens, which can "
                  "score letters and nothing longer", .file = std::string(url), .field = "echo"};
   }
@@ -98,7 +98,7 @@ Result<ScoreAnswer> of_next_token(const ScoreRequest& request, const ApiChoice& 
   const auto& top = choice.tokens.front().top;
   const std::string& text = request.text->scored;
   auto found = std::ranges::find(top, text, &std::pair<std::string, double>::first);
-  if (found == top.end()) found = std::ranges::find_if(top, [&](const auto& one) { return without_blanks(one.first) == without_blanks(text); });
+  if (found == top.end()) found = std::ranges::find_if(top, [&](const auto& one) { return without_leading_blanks(one.first) == without_leading_blanks(text); });
   ScoreAnswer out;
   const bool listed = found != top.end();
   add(out, kUnknownToken, listed ? found->second : kLeastApiLogprob, kUnknownToken, top.front().second);

@@ -1,7 +1,10 @@
 #include "eval/runs/eval_model.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
@@ -27,6 +30,17 @@ std::string conventions_json(const EvalModel& model) {
 std::string artifact_name(const std::string& model) { return model.substr(model.rfind('/') + 1); }
 
 std::optional<std::string> known(const std::string& text) { return text.empty() ? std::nullopt : std::optional(text); }
+
+// How the stored numbers are written: tensors of each format.
+std::string formats_of(const Checkpoint& checkpoint) {
+  std::map<std::string, int> tensors;
+  for (const TensorView& tensor : checkpoint.tensors()) ++tensors[std::string(name_of(tensor.format))];
+  std::vector<std::pair<std::string, int>> order(tensors.begin(), tensors.end());
+  std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::string out;
+  for (const auto& [name, count] : order) out += fmt::format("{}{} {}", out.empty() ? "" : ", ", name, count);
+  return out;
+}
 
 ModelFacts facts_of(const ModelConfig& config, std::vector<std::pair<std::string, std::string>> conventions) {
   ModelFacts facts{.family = config.model_type, .architecture = config.architecture};
@@ -96,6 +110,7 @@ Result<EvalModel> load_eval_model(const std::string& model, const EngineOptions&
   ASSAY_OK(load_engine(options, loaded));
   const auto [config_here, checkpoint] = files_of(*loaded.engine);
   if (!name.empty()) loaded.name = name;
+  loaded.weights_formats = formats_of(*checkpoint);
   loaded.weights_digest = checkpoint->weights_digest();
   ASSAY_TRY(const ModelLocation location, locate_model(model));
   ASSAY_TRY(const std::string config, config_text(location.folder));
@@ -116,6 +131,7 @@ Result<std::int64_t> record_model(Recorder& recorder, const EvalModel& model) {
   if (model.params_active > 0) record.params_active = model.params_active;
   record.context_length_tokens = model.context_tokens();
   record.conventions_json = conventions_json(model);
+  record.weights_formats = known(model.weights_formats);
   const auto artifact = [&](const char* kind, const std::string& digest, std::optional<std::int64_t>& row) -> Status {
     if (digest.empty()) return {};
     ASSAY_TRY(row, recorder.artifact(kind, artifact_name(model.name), digest, std::nullopt));

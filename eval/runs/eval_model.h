@@ -37,6 +37,7 @@ struct EvalModel {
   // Of a model behind a server: what it says of itself and can do, as JSON, and a digest of that where it tells none of its weights. "" else.
   std::string server_json, server_digest;
   std::string weights_digest, config_digest, tokenizer_digest, template_digest;
+  std::string weights_formats;  // "Q4_1 210, F32 61": tensors of each format, most first; "" for a server
   std::int64_t params_stored = 0, params_total = 0, params_active = 0;
   int threads = 1;
   std::string recipe;

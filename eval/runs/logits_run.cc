@@ -23,10 +23,6 @@ using IdPrompts = std::vector<std::vector<std::int32_t>>;
 constexpr std::int64_t kMaxLogits = std::int64_t{1}
                                     << 31;  // 8 GiB of f32: they are kept until the file is written
 
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
 Status check_prompts(const ModelConfig& config, const IdPrompts& prompts, std::int64_t& tokens) {
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     ASSAY_OK(check_ids(config, prompts[i], static_cast<std::int64_t>(i)));

@@ -99,10 +99,10 @@ Result<std::int64_t> Recorder::model(const ModelRecord& row) {
       "INSERT OR IGNORE INTO model (name, family, architecture, weights_artifact_id, config_artifact_id,"
       " tokenizer_artifact_id, template_artifact_id, params_stored, params_total, params_active, "
       "context_length_tokens,"
-      " conventions_json, identity) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      " conventions_json, weights_formats, identity) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       row.name, row.family, row.architecture, row.weights_artifact_id, row.config_artifact_id,
       row.tokenizer_artifact_id, row.template_artifact_id, row.params_stored, row.params_total,
-      row.params_active, row.context_length_tokens, row.conventions_json, identity));
+      row.params_active, row.context_length_tokens, row.conventions_json, row.weights_formats, identity));
   return state_->id("SELECT id FROM model WHERE identity = ?", identity);
 }
 

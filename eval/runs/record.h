@@ -34,7 +34,7 @@ struct ModelRecord {
   std::optional<std::int64_t> weights_artifact_id, config_artifact_id, tokenizer_artifact_id,
       template_artifact_id;
   std::optional<std::int64_t> params_stored, params_total, params_active, context_length_tokens;
-  std::optional<std::string> conventions_json;
+  std::optional<std::string> conventions_json, weights_formats;
   std::string identity;  // digest over the name and the digests of its parts; "": of the name alone
 };
 

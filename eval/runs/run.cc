@@ -23,8 +23,6 @@ constexpr std::uint64_t kLeastBlockTokens = std::uint64_t{1} << 18;
 constexpr std::uint64_t kBytesPerBlockToken = 160;  // of --memory, for one token of a block
 constexpr std::size_t kServerItems = 256;
 
-double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
-
 class RunsTogether {
  public:
   RunsTogether(EvalModel& model, std::vector<SuiteRun*> runs, const RunOptions& options)

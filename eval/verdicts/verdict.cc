@@ -87,7 +87,7 @@ Draft examine_parameters(const Case& one) {
 
 namespace {
 
-enum class Kind { equals, threshold, within, parameters, unmeasured, impossible, sampled, part, reported };
+enum class Kind { equals, threshold, within, parameters, unmeasured, impossible, sampled, part, reported, composite };
 
 bool is_part(const Measurement& m) { return m.of_items && *m.of_items > static_cast<std::int64_t>(m.items.size()); }
 
@@ -100,6 +100,7 @@ Kind kind_of(const Case& one) {
   const Claim& c = one.claim;
   if (c.about_parameters) return Kind::parameters;
   if (!beyond_scale(one).empty()) return Kind::impossible;
+  if (!c.parts.empty()) return Kind::composite;
   if (!one.main && !no_count_prints(c).empty()) return Kind::impossible;
   if (!one.main) return c.reported && c.relation == Relation::equals && (c.n || one.suite_items) ? Kind::reported : Kind::unmeasured;
   if (!c.against.empty() && !one.against) return Kind::unmeasured;
@@ -136,6 +137,8 @@ Draft examine(const Case& one) {
       return examine_sampled(one);
     case Kind::part:
       return examine_part(one);
+    case Kind::composite:
+      return examine_composite(one);
     case Kind::reported:
       return examine_reported(one);
     case Kind::equals:
@@ -158,6 +161,7 @@ void settle(const Case& one, Draft& draft) {
   if (kind == Kind::parameters) return;
   if (kind == Kind::impossible) return settle_beyond(one, draft.verdict);
   if (kind == Kind::reported) return settle_reported(one, draft);
+  if (kind == Kind::composite) return settle_composite(one, draft);
   if (kind == Kind::unmeasured || draft.verdict.n == 0) return settle_unmeasured(one, draft.verdict);
   if (kind == Kind::equals) return settle_equals(one, draft);
   if (kind == Kind::sampled) return settle_sampled(one, draft);
@@ -208,6 +212,7 @@ std::vector<Verdict> decide(std::span<const Case> cases) {
   std::vector<Verdict> out;
   for (std::size_t i = 0; i < cases.size(); ++i) {
     verdict::settle(cases[i], drafts[i]);
+    verdict::note_conditions(cases[i], drafts[i].verdict);
     ASSAY_CHECK(!drafts[i].verdict.reason.empty());
     out.push_back(std::move(drafts[i].verdict));
   }
@@ -215,6 +220,10 @@ std::vector<Verdict> decide(std::span<const Case> cases) {
 }
 
 bool wants_other_protocols(const Case& one) {
+  if (verdict::kind_of(one) == verdict::Kind::composite) {
+    const verdict::Draft draft = verdict::examine_composite(one);
+    return draft.verdict.measured && one.claim.relation == Relation::equals && !draft.matches;
+  }
   if (verdict::kind_of(one) != verdict::Kind::equals) return false;
   const verdict::Draft draft = verdict::examine_equals(one);
   return draft.verdict.n > 0 && !draft.matches;

@@ -22,11 +22,13 @@ struct MeasuredItem {
 enum class Score : std::uint8_t {
   share,
   mean,
-  ratio
-};  // of right items; of item scores; total bits over total bytes
+  ratio,
+  part_share
+};  // of right items; of item scores; total bits over total bytes; hits over parts of items
 
 struct Measurement {
-  std::string model, suite, protocol;
+  std::string model, suite, protocol, metric;
+  std::string weights_formats;  // of the model that answered, as in table `model`; "": not known
   std::optional<std::int64_t> run_id;
   Score score = Score::share;
   std::vector<MeasuredItem> items;  // those that could be judged
@@ -40,6 +42,22 @@ struct ParameterCounts {
   std::optional<std::int64_t> stored, total, active;  // as in table `model`
 };
 
+// One summand as it was measured. Of a mean over sub-tasks every sub-task is one.
+struct CasePart {
+  ClaimPart asked;
+  std::string protocol;
+  double weight = 0;      // of the whole; all of them sum to 1
+  std::size_t group = 0;  // place in Claim::parts
+  std::optional<Measurement> measured, against;
+  std::string missing;    // why it was not measured
+};
+
+// The same figure asked in another way.
+struct CaseWay {
+  std::string label;
+  std::vector<CasePart> parts;  // all measured
+};
+
 // A claim with what was measured for it.
 struct Case {
   Claim claim;
@@ -51,6 +69,8 @@ struct Case {
   std::string scale_source;                     // where they come from
   std::optional<std::int64_t> suite_items;      // questions of the suite, where known
   std::string missing;                          // why nothing was measured; "": no reason is known
+  std::vector<CasePart> parts;                  // of a claim with parts; main, against and others are then none
+  std::vector<CaseWay> ways;
 };
 
 enum class Outcome : std::uint8_t { reproduced, contradicted, undecided, protocol_mismatch, impossible };
@@ -58,6 +78,16 @@ std::string_view name_of(Outcome outcome);
 
 struct Bounds {
   double low = 0, high = 0;
+};
+
+// A summand of the figure, in the claim's scale.
+struct VerdictPart {
+  std::string suite, protocol, metric, subset;
+  double weight = 0;
+  std::optional<double> measured, se;  // se: of the part alone
+  std::int64_t n = 0;
+  std::optional<std::int64_t> of_items, run_id, against_run_id;  // of_items: the part was drawn from so many
+  std::string missing;
 };
 
 // All figures in the claim's own scale (percent, fraction, bits per byte, count).
@@ -81,6 +111,9 @@ struct Verdict {
   std::optional<double> next_seconds, next_usd;          // at the speed and price of what was measured
   std::optional<std::int64_t> run_id, against_run_id, holds_under_run_id;
   std::string holds_under;  // protocol-mismatch: the protocol that gives the figure
+  std::vector<VerdictPart> parts;    // of a figure that joins several measurements
+  std::string fork;                  // how the measured weights differ from those that the claim names; "": not at all, or not known
+  std::vector<std::string> unknown;  // as the claim lists it
 };
 
 // How the rules decide (docs of `verify --help` say the same):
@@ -96,6 +129,10 @@ struct Verdict {
 //            questions; where the claim's number of answers is not printed, or a range is, the verdict says on which number it hangs.
 //  part: only some items were drawn. The figure is refuted where such a draw is too unlikely (hypergeometric); a part never reproduces it.
 //  reported: nothing was measured, and somebody else prints a figure: only the sampling of both sides speaks, bounded (claim_conflicts.h).
+//  parts: a figure that joins several measurements. Normal, with the error of the sum (eval/verdicts/composite.h). A part that is missing leaves the
+//            figure open unless nothing that it could give would make the whole the figure.
+//  fork: the claim names the format of its weights, and those that answered are quantised otherwise: a figure that they give is reproduced, one that
+//            they do not give stays undecided, however small p is, because the published weights may answer otherwise.
 // impossible: no count of the claimed n prints as the figure, or it lies beyond the ends of its metric's scale.
 inline constexpr double kNearTie = 1e-4;    // nats; what two float32 engines may disagree about
 inline constexpr double kCoarseTie = 0.05;  // nats; what bfloat16 arithmetic may move

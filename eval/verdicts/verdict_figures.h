@@ -64,6 +64,10 @@ Draft examine_sampled(const Case& one);
 void settle_sampled(const Case& one, Draft& draft);
 Draft examine_part(const Case& one);
 void settle_part(const Case& one, Draft& draft);
+Draft examine_composite(const Case& one);
+void settle_composite(const Case& one, Draft& draft);
+// Names the fork and what the source leaves unsaid; a fork contradicts nothing.
+void note_conditions(const Case& one, Verdict& v);
 Draft examine_reported(const Case& one);
 void settle_reported(const Case& one, Draft& draft);
 

@@ -8,109 +8,11 @@
 
 #include "base/check.h"
 #include "eval/claims/claim_ledger.h"
+#include "eval/verdicts/verify_case.h"
 #include "suites/suite.h"
 
 namespace assay {
 namespace {
-
-std::string mapped(const VerifyOptions& options, const std::string& model) {
-  const auto it = options.models.find(model);
-  return it == options.models.end() ? model : it->second;
-}
-
-// A figure of the published record names a model that the user need not have; his own claims name one that he has.
-bool may_measure(const VerifyOptions& options, const Claim& claim, const std::string& model) {
-  return options.measure && (claim.kind.empty() || options.models.contains(model));
-}
-
-// Loads one side of a claim, measuring it first where it is missing and can be; no value: it cannot.
-Result<std::optional<Measurement>> obtain(const Database& database, const VerifyOptions& options,
-                                          const Claim& claim, const std::string& model,
-                                          const std::string& protocol) {
-  ASSAY_TRY(auto run, find_run(database, names_of(options, model), claim.suite, protocol));
-  if (!run && may_measure(options, claim, model)) {
-    ASSAY_TRY(run, options.measure(mapped(options, model), claim.suite, protocol));
-  }
-  if (!run && options.parts_too) {
-    ASSAY_TRY(run, find_part_run(database, names_of(options, model), claim.suite, protocol));
-  }
-  if (!run) return std::optional<Measurement>();
-  ASSAY_TRY(Measurement measurement, load_measurement(database, *run, claim.metric));
-  measurement.model = model;
-  return std::optional<Measurement>(std::move(measurement));
-}
-
-Result<ParameterCounts> stored_counts(const Database& database, const std::vector<std::string>& models) {
-  ParameterCounts counts;
-  for (const std::string& model : models) {
-    ASSAY_TRY(Statement row,
-              database.prepare("SELECT params_stored, params_total, params_active FROM main.model WHERE name "
-                               "= ?1 AND params_total IS NOT NULL ORDER BY id DESC"));
-    row.with(model);
-    ASSAY_TRY(const bool there, row.next());
-    if (there) return ParameterCounts{row.maybe_integer(0), row.maybe_integer(1), row.maybe_integer(2)};
-  }
-  return counts;
-}
-
-Status add_other_protocols(const Database& database, const VerifyOptions& options,
-                           const std::vector<std::string>& protocols, Case& one) {
-  for (const std::string& protocol : protocols) {
-    if (protocol == one.main->protocol) continue;
-    ASSAY_TRY(auto other, obtain(database, options, one.claim, one.claim.model, protocol));
-    if (other) one.others.push_back(std::move(*other));
-  }
-  return {};
-}
-
-void add_scale(std::span<const Benchmark> known, Case& one) {
-  const Benchmark* benchmark = find_benchmark(known, one.claim.suite);
-  if (benchmark == nullptr) return;
-  one.scale_low = benchmark->low, one.scale_high = benchmark->high, one.suite_items = benchmark->items;
-  if (benchmark->source.starts_with("scale: ")) one.scale_source = benchmark->source.substr(7);
-}
-
-Result<Case> build_case(const Database& database, const VerifyOptions& options, std::span<const Benchmark> known_suites, const Claim& claim) {
-  Case one{.claim = claim};
-  if (!claim.about_parameters) add_scale(known_suites, one);
-  if (claim.about_parameters) {
-    if (options.count) {
-      ASSAY_TRY(one.counts, options.count(mapped(options, claim.model)));
-    } else {
-      ASSAY_TRY(one.counts, stored_counts(database, names_of(options, claim.model)));
-    }
-    return one;
-  }
-  ASSAY_TRY(const auto protocols, protocols_of(database, options, claim.suite));
-  if (protocols.empty()) {
-    one.missing = "no suite of that name is defined here or in the database";
-    return one;
-  }
-  const auto known = [&](const std::string& name) {
-    return std::find(protocols.begin(), protocols.end(), name) != protocols.end();
-  };
-  if (!claim.protocol.empty() && !known(claim.protocol)) {
-    return Error{.code = Code::not_found,
-                 .message = "the claim names a protocol that its suite does not have",
-                 .field = "protocol",
-                 .expected = protocols.front() + " or another of its protocols",
-                 .got = claim.protocol};
-  }
-  const std::string protocol = claim.protocol.empty() ? protocols.front() : claim.protocol;
-  ASSAY_TRY(one.main, obtain(database, options, claim, claim.model, protocol));
-  if (!one.main && !may_measure(options, claim, claim.model)) one.missing = fmt::format("no model is given for it (--model {}=MODEL)", claim.model);
-  if (!claim.against.empty()) {
-    const bool other_protocol = known(claim.against);
-    ASSAY_TRY(one.against, obtain(database, options, claim, other_protocol ? claim.model : claim.against,
-                                  other_protocol ? claim.against : protocol));
-  } else if (one.main && wants_other_protocols(one)) {
-    ASSAY_OK(add_other_protocols(database, options, protocols, one));
-  }
-  return one;
-}
-
-// Metrics that are the mean over all answers; pass@k, maj@k and the like are not.
-bool averages(const std::string& metric) { return metric.empty() || metric == "accuracy" || metric == "pass@1" || metric.starts_with("avg@"); }
 
 VerdictRecord verdict_record(const Verdict& v, std::int64_t claim_id) {
   VerdictRecord row{.claim_id = claim_id,
@@ -148,6 +50,23 @@ Status store_details(Database& database, const Claim& c, std::int64_t claim_id, 
   return verdict.with(v.next_items, v.next_samples, v.next_seconds, v.next_usd, verdict_id).run();
 }
 
+// The columns and the table of migration 007: what the figure joins, and what stood in the place of the claimed weights.
+Status store_parts(Database& database, const Claim& c, std::int64_t claim_id, const Verdict& v, std::int64_t verdict_id) {
+  const auto some = [](const std::string& text) { return text.empty() ? std::nullopt : std::optional<std::string>(text); };
+  ASSAY_TRY(Statement claim, database.prepare("UPDATE claim SET weights_format = ? WHERE id = ?"));
+  ASSAY_OK(claim.with(some(c.weights_format), claim_id).run());
+  ASSAY_TRY(Statement verdict, database.prepare("UPDATE verdict SET fork = ?, unknown_json = ? WHERE id = ?"));
+  ASSAY_OK(verdict.with(some(v.fork), v.unknown.empty() ? std::nullopt : std::optional(dump_json(Json(v.unknown))), verdict_id).run());
+  ASSAY_TRY(Statement row, database.prepare("INSERT INTO verdict_part (verdict_id, ordinal, suite_name, protocol_name, metric, subset, weight, run_id, against_run_id, "
+                                            "measured, se_population, n, of_items, missing) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+  for (std::size_t i = 0; i < v.parts.size(); ++i) {
+    const VerdictPart& part = v.parts[i];
+    ASSAY_OK(row.with(verdict_id, i, part.suite, part.protocol, part.metric, part.subset, part.weight, part.run_id, part.against_run_id, part.measured, part.se,
+                      part.n > 0 ? std::optional(part.n) : std::nullopt, part.of_items, some(part.missing)).run());
+  }
+  return {};
+}
+
 Status store(Recorder& recorder, const std::vector<Claim>& claims, const std::vector<Verdict>& verdicts) {
   ASSAY_CHECK(claims.size() == verdicts.size());
   ASSAY_TRY(Transaction transaction, Transaction::begin(recorder.database()));
@@ -157,23 +76,28 @@ Status store(Recorder& recorder, const std::vector<Claim>& claims, const std::ve
     ASSAY_TRY(const std::int64_t id, recorder.claim(row));
     ASSAY_TRY(const std::int64_t verdict_id, recorder.verdict(verdict_record(verdicts[i], id)));
     ASSAY_OK(store_details(recorder.database(), claims[i], id, verdicts[i], verdict_id));
+    ASSAY_OK(store_parts(recorder.database(), claims[i], id, verdicts[i], verdict_id));
   }
   return transaction.commit();
 }
 
 }  // namespace
 
+std::string model_to_run(const VerifyOptions& options, const std::string& model) {
+  const auto it = options.models.find(model);
+  return it == options.models.end() ? model : it->second;
+}
+
 std::vector<std::string> names_of(const VerifyOptions& options, const std::string& model) {
-  std::string path = mapped(options, model);
+  std::string path = model_to_run(options, model);
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   const std::size_t slash = path.rfind('/');
   return {model, path, slash == std::string::npos ? path : path.substr(slash + 1)};
 }
 
-Result<std::vector<std::string>> protocols_of(const Database& database, const VerifyOptions& options,
-                                              const std::string& suite) {
+Result<std::vector<std::string>> protocols_of(const Database& database, const std::string& suite) {
   std::vector<std::string> names;
-  const Result<Suite> loaded = load_suite(suite, options.data_dir);
+  const Result<Suite> loaded = load_suite(suite);  // names are in the definition: no data is read
   if (loaded.ok()) {
     names.push_back(loaded->main_protocol().name);
     for (const Protocol& p : loaded->protocols) {
@@ -221,61 +145,6 @@ Result<std::optional<std::int64_t>> find_run(const Database& database, const std
     if (id) return id;
   }
   return std::optional<std::int64_t>();
-}
-
-Result<Measurement> load_measurement(const Database& database, std::int64_t run_id,
-                                     const std::string& metric) {
-  ASSAY_TRY(Statement head, database.prepare(R"sql(
-    SELECT m.name, s.name, p.name, p.main_metric, p.definition_json, r.limit_items, s.n_items, r.wall_seconds, r.items_seen, r.cost_usd FROM main.run r JOIN main.model m ON m.id = r.model_id
-    JOIN main.suite s ON s.id = r.suite_id JOIN main.protocol p ON p.id = r.protocol_id WHERE r.id = ?1)sql"));
-  head.with(run_id);
-  ASSAY_TRY(const bool there, head.next());
-  if (!there)
-    return Error{.code = Code::not_found,
-                 .message = "no such run",
-                 .file = database.path(),
-                 .got = std::to_string(run_id)};
-  Measurement out{.model = head.text(0), .suite = head.text(1), .protocol = head.text(2), .run_id = run_id};
-  if (!head.is_null(5) && head.integer(6) > 0) out.of_items = head.integer(6);
-  if (!head.is_null(7) && head.real(7) > 0 && head.integer(8) > 0) {
-    out.seconds_per_item = head.real(7) / static_cast<double>(head.integer(8));
-    if (!head.is_null(9)) out.usd_per_item = head.real(9) / static_cast<double>(head.integer(8));
-  }
-  ASSAY_TRY(const Json definition, parse_json(head.text(4), database.path()));
-  const bool macro = definition.is_object() && definition.value("aggregation", "") == "macro";
-  const bool bits = head.text(3) == "bits_per_byte", unanswered = metric == "no_answer";
-  ASSAY_TRY(Statement rows, database.prepare(R"sql(
-    SELECT i.key, i.subset, x.correct, x.score, x.margin, c.logprob_nats, c.bytes, x.extracted,
-      (SELECT count(*) FROM main.sample y WHERE y.item_result_id = x.id AND y.correct IS NOT NULL),
-      (SELECT sum(y.correct) FROM main.sample y WHERE y.item_result_id = x.id AND y.correct IS NOT NULL) FROM main.item_result x JOIN main.item i ON i.id = x.item_id
-    LEFT JOIN main.continuation c ON c.item_result_id = x.id AND c.option_index = 0 WHERE x.run_id = ?1 ORDER BY i.ordinal)sql"));
-  rows.with(run_id);
-  out.score = !bits ? Score::share : macro ? Score::mean : Score::ratio;
-  for (;;) {
-    ASSAY_TRY(const bool more, rows.next());
-    if (!more) break;
-    MeasuredItem item{.key = rows.text(0), .subset = rows.text(1), .margin = rows.maybe_real(4)};
-    if (unanswered) {
-      item.value = rows.is_null(7) ? 1 : 0;
-    } else if (out.score == Score::ratio) {
-      if (rows.is_null(5) || !(rows.real(6) > 0)) continue;
-      item.value = -rows.real(5) / std::log(2.0);
-      item.weight = rows.real(6);
-    } else if (!bits && averages(metric) && rows.integer(8) > 1) {
-      item.samples = rows.integer(8);
-      item.value = static_cast<double>(rows.integer(9)) / static_cast<double>(item.samples);
-      out.score = Score::mean;
-    } else if (!bits && !rows.is_null(2)) {
-      item.value = static_cast<double>(rows.integer(2));
-    } else if (!rows.is_null(3)) {
-      item.value = rows.real(3);
-      if (item.value != 0 && item.value != 1) out.score = Score::mean;
-    } else {
-      continue;
-    }
-    out.items.push_back(std::move(item));
-  }
-  return out;
 }
 
 Result<std::vector<Verdict>> verify_claims(Recorder& recorder, const std::vector<Claim>& claims,

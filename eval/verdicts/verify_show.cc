@@ -1,6 +1,8 @@
 // What `verify` and `claim list` read and print.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -24,6 +26,24 @@ Result<std::vector<Claim>> bundled_claims() {
   return read_claims(path);
 }
 
+// Ledgers about models of others that come along: claims/NAME.json.
+constexpr std::array<const char*, 1> kLedgers = {"smollm2"};
+
+Result<std::vector<Claim>> ledger_named(const std::string& name) {
+  if (std::find(kLedgers.begin(), kLedgers.end(), name) == kLedgers.end()) return std::vector<Claim>{};
+  ASSAY_TRY(const std::string path, data_path("claims/" + name + ".json"));
+  return read_claims(path);
+}
+
+Result<std::vector<Claim>> all_ledgers() {
+  ASSAY_TRY(std::vector<Claim> all, bundled_claims());
+  for (const char* name : kLedgers) {
+    ASSAY_TRY(const std::vector<Claim> more, ledger_named(name));
+    all.insert(all.end(), more.begin(), more.end());
+  }
+  return all;
+}
+
 const Claim* with_id(const std::vector<Claim>& claims, const std::string& id) {
   for (const Claim& claim : claims) {
     if (claim.id == id) return &claim;
@@ -45,8 +65,10 @@ Result<std::vector<Claim>> published_claim(const std::string& id) {
 
 Result<std::vector<Claim>> claims_of(const std::string& argument, const Database* database) {
   if (argument.find('/') != std::string::npos || argument.ends_with(".json")) return read_claims(argument);
-  ASSAY_TRY(std::vector<Claim> known, bundled_claims());
-  if (argument == "demo") return known;
+  ASSAY_TRY(std::vector<Claim> known, ledger_named(argument));
+  if (!known.empty()) return known;
+  if (argument == "demo") return bundled_claims();
+  ASSAY_TRY(known, all_ledgers());
   if (const Claim* claim = with_id(known, argument)) return std::vector<Claim>{*claim};
   if (may_be_published(argument)) {
     ASSAY_TRY(std::vector<Claim> published, published_claim(argument));
@@ -61,6 +83,17 @@ Result<std::vector<Claim>> claims_of(const std::string& argument, const Database
       .message =
           "no claim of that id is known; `assay claim list` shows those that are, a file is named with .json",
       .got = argument};
+}
+
+Json parts_json(const std::vector<VerdictPart>& parts) {
+  const auto count_or_blank = [](const std::optional<std::int64_t>& value) { return value ? Json(*value) : Json(nullptr); };
+  Json out = Json::array();
+  for (const VerdictPart& part : parts) {
+    out.push_back({{"suite", part.suite}, {"protocol", part.protocol}, {"metric", part.metric}, {"subset", text_or_blank(part.subset)}, {"weight", part.weight},
+                   {"measured", figure_or_blank(part.measured)}, {"se", figure_or_blank(part.se)}, {"n", part.n}, {"of_items", count_or_blank(part.of_items)},
+                   {"run", count_or_blank(part.run_id)}, {"missing", text_or_blank(part.missing)}});
+  }
+  return out;
 }
 
 std::string cell(const std::optional<double>& value) { return value ? fmt::format("{:.4g}", *value) : "-"; }
@@ -97,7 +130,7 @@ Result<std::vector<Claim>> gather_claims(const std::vector<std::string>& argumen
 }
 
 Result<std::vector<Claim>> claims_about(const std::string& name, const Database* database) {
-  ASSAY_TRY(std::vector<Claim> all, bundled_claims());
+  ASSAY_TRY(std::vector<Claim> all, all_ledgers());
   if (database != nullptr) {
     ASSAY_TRY(const std::vector<Claim> stored, load_claims(*database));
     all.insert(all.end(), stored.begin(), stored.end());
@@ -144,6 +177,9 @@ Json verdicts_json(const std::vector<Claim>& claims, const std::vector<Verdict>&
     row["next_seconds"] = figure_or_blank(v.next_seconds);
     row["next_usd"] = figure_or_blank(v.next_usd);
     row["holds_under"] = text_or_blank(v.holds_under);
+    row["fork"] = text_or_blank(v.fork);
+    row["unknown"] = v.unknown;
+    row["parts"] = parts_json(v.parts);
     row["expected_verdict"] = text_or_blank(claims[i].expected_verdict);
     out.push_back(std::move(row));
   }

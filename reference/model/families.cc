@@ -118,6 +118,12 @@ const Family* find_family(std::string_view model_type) {
   return nullptr;
 }
 
+const Family& family_of(const ModelConfig& config) {
+  const Family* family = find_family(config.model_type);
+  ASSAY_CHECK(family);
+  return *family;
+}
+
 std::string_view family_to_come(std::string_view model_type) {
   for (const FamilyToCome& family : kToCome) {
     if (family.model_type == model_type) return family.name;

@@ -47,6 +47,8 @@ struct Family {
 
 // Null where the type is not known.
 const Family* find_family(std::string_view model_type);
+// The family of a configuration that was read and checked.
+const Family& family_of(const ModelConfig& config);
 std::span<const Family> families();
 
 // What people call a family that is published and cannot be run here yet; "" where the type is not one of them.

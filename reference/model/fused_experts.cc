@@ -70,12 +70,11 @@ bool may_be_fused(MoeStyle style) {
 }  // namespace
 
 Status view_fused_experts(const ModelConfig& config, Checkpoint& checkpoint) {
-  const Family* family = find_family(config.model_type);
-  ASSAY_CHECK(family);
-  if (!may_be_fused(family->moe)) return {};
+  const Family& family = family_of(config);
+  if (!may_be_fused(family.moe)) return {};
   for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
     if (config.layers[static_cast<std::size_t>(i)].is_moe)
-      ASSAY_OK(view_layer(config, *family, i, checkpoint));
+      ASSAY_OK(view_layer(config, family, i, checkpoint));
   }
   return {};
 }

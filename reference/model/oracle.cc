@@ -371,8 +371,7 @@ Result<Oracle> Oracle::load(const Checkpoint& checkpoint, const ModelConfig& c, 
                  .expected = fmt::format("at most {} parameters", kMaxOracleParams),
                  .got = std::to_string(params)};
   }
-  const Family* family = find_family(c.model_type);
-  ASSAY_CHECK(family);
+  const Family& family = family_of(c);
   const BlockSize block = block_size_of(c);
   const Recipe recipe = c.quant.recipe;
   const Loader from{checkpoint, recipe, block};
@@ -384,7 +383,7 @@ Result<Oracle> Oracle::load(const Checkpoint& checkpoint, const ModelConfig& c, 
   ASSAY_OK(from.linear(c.tie_word_embeddings ? names.embedding : names.head, c.vocab_size, c.hidden_size,
                        false, w->head));
   for (std::int64_t i = 0; i < c.num_hidden_layers; ++i) {
-    ASSAY_TRY(Layer layer, load_layer(from, c, *family, i, names.first_layer + i));
+    ASSAY_TRY(Layer layer, load_layer(from, c, family, i, names.first_layer + i));
     w->layers.push_back(std::move(layer));
   }
   return Oracle(std::move(w));

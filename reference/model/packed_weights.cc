@@ -439,12 +439,6 @@ Result<std::vector<float>> pack_norm(const ModelFiles& files, const std::string&
 
 namespace {
 
-const Family& family_of(const ModelConfig& c) {
-  const Family* family = find_family(c.model_type);
-  ASSAY_CHECK(family);
-  return *family;
-}
-
 Status pack_ends(Packer& from, const ModelConfig& c, const StackNames& names, PackedEnds& out) {
   ASSAY_OK(from.norm(names.norm, c.hidden_size, out.norm));
   const std::string& head = c.tie_word_embeddings ? names.embedding : names.head;

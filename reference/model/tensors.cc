@@ -143,12 +143,6 @@ MlpRef interleaved_ref(const ModelConfig& c, const std::string& prefix, std::int
           linear(prefix + ".down_proj", c.hidden_size, inner, 0, 1)};
 }
 
-const Family& family_of(const ModelConfig& c) {
-  const Family* family = find_family(c.model_type);
-  ASSAY_CHECK(family);
-  return *family;
-}
-
 // Dense layers and shared experts are called so in every family.
 constexpr Family kPlainNames{};
 

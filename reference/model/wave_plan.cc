@@ -9,7 +9,7 @@
 namespace assay {
 namespace {
 
-constexpr auto kKeys = static_cast<std::size_t>(kPageKeys);
+constexpr auto kKeysAPage = static_cast<std::size_t>(kPageKeys);
 
 }  // namespace
 
@@ -78,7 +78,7 @@ WavePlan::Members WavePlan::take_next(std::size_t& next) const {
 
 // The path goes on elsewhere from token `at`: later slabs do not read the pages that hold nothing before it.
 void WavePlan::leave_path(std::size_t at) {
-  const std::size_t kept = (at + kKeys - 1) / kKeys;
+  const std::size_t kept = (at + kKeysAPage - 1) / kKeysAPage;
   page_goes_on_ = page_goes_on_ || path_rows_.size() > at;
   for (std::size_t i = kept; i < path_pages_.size(); ++i) left_pages_.push_back(path_pages_[i]);
   path_pages_.resize(std::min(kept, path_pages_.size()));
@@ -102,20 +102,20 @@ Slab& WavePlan::slab_for(std::int64_t n_pages, PageStore& pages, Wave& wave) {
 void WavePlan::add_segment(std::span<const std::int32_t> ids, std::size_t begin, std::size_t end,
                            PageStore& pages, Wave& wave) {
   ASSAY_CHECK(begin < end && end <= ids.size() && path_rows_.size() == begin);
-  Slab& slab = slab_for(static_cast<std::int64_t>((end - begin) / kKeys + 2), pages, wave);
+  Slab& slab = slab_for(static_cast<std::int64_t>((end - begin) / kKeysAPage + 2), pages, wave);
   if (limits_.slab_rows > 0)
     end = std::min(end, begin + static_cast<std::size_t>(limits_.slab_rows - slab.batch.n_rows()));
   Segment segment;
   segment.first_row = slab.batch.n_rows();
   segment.n_rows = static_cast<std::int64_t>(end - begin);
   segment.position = static_cast<std::int64_t>(begin);
-  if (begin % kKeys != 0 && page_goes_on_) {
+  if (begin % kKeysAPage != 0 && page_goes_on_) {
     segment.inherited_page = path_pages_.back();
     left_pages_.push_back(path_pages_.back());
     path_pages_.pop_back();
   }
   page_goes_on_ = false;
-  while (path_pages_.size() * kKeys < end) path_pages_.push_back(pages.take());
+  while (path_pages_.size() * kKeysAPage < end) path_pages_.push_back(pages.take());
   segment.pages = path_pages_;
   for (std::size_t p = begin; p < end; ++p) {
     path_rows_.push_back(static_cast<std::int32_t>(wave.n_rows++));

@@ -2,9 +2,7 @@
 // float64 from the same blocks (../shared/models/smollm2-oracle): ids, rendered chats, logits, greedy answers.
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -14,30 +12,16 @@
 #include "reference/text/chat_template.h"
 #include "reference/text/tokenizer.h"
 #include "tests/catch.h"
+#include "tests/smollm2_file.h"
 
 using namespace assay;
-namespace fs = std::filesystem;
 
 namespace {
 
 const std::string kOracle = ASSAY_SHARED "/models/smollm2-oracle";
 constexpr double kSmolBar = 1e-5;  // of the largest logit
 
-// ASSAY_SMOLLM2, else where the script puts it.
-std::optional<std::string> weights() {
-  const auto environment = [](const char* name) {
-    const char* value = std::getenv(name);
-    return std::string(value == nullptr ? "" : value);
-  };
-  const std::string cache =
-      environment("XDG_CACHE_HOME").empty() ? environment("HOME") + "/.cache" : environment("XDG_CACHE_HOME");
-  std::string path = environment("ASSAY_SMOLLM2");
-  if (path.empty()) path = cache + "/assay/models/SmolLM2-135M-Instruct.Q4_1.gguf";
-  if (fs::exists(path) && fs::exists(kOracle)) return path;
-  WARN("skipped: no " << (fs::exists(path) ? kOracle : path)
-                      << " (tests/oracle/fetch_smollm2.sh fetches the weights)");
-  return std::nullopt;
-}
+std::optional<std::string> weights() { return smollm2::weights(kOracle); }
 
 Json oracle() {
   auto json = read_json_file(kOracle + "/oracle.json");

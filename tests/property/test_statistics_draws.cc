@@ -101,7 +101,7 @@ bool refutes_pool(Stream& s) {
 bool misses_population(Stream& s) {  // questions with a share of their own, 8 answers each; their mean share is 0.5
   std::vector<std::int64_t> n(80, 8), right;
   for (int i = 0; i < 80; ++i) right.push_back(drawn(s, 8, s.uniform()));
-  const Sampling out = sampling_variance(n, right);
+  const stats::Sampling out = sampling_variance(n, right);
   return std::fabs(out.mean - 0.5) > 1.959964 * *out.se_population;
 }
 

@@ -194,7 +194,7 @@ double sampled_size(int draws) {
       const double p = s.uniform();
       for (int j = 0; j < 32; ++j) one[i] += s.uniform() < p ? 1 : 0, two[i] += s.uniform() < p ? 1 : 0;
     }
-    const Sampling x = sampling_variance(n, one), y = sampling_variance(n, two);
+    const auto x = sampling_variance(n, one), y = sampling_variance(n, two);
     return std::fabs(x.mean - y.mean) > 1.95996 * std::hypot(*x.se_fixed, *y.se_fixed);
   });
 }
@@ -274,7 +274,7 @@ TEST_CASE("plan statistics: variance by source adds up") {
       n.push_back(static_cast<std::int64_t>(2 + stream.below(30)));
       c.push_back(static_cast<std::int64_t>(stream.below(static_cast<std::uint64_t>(n.back()) + 1)));
     }
-    const Sampling s = sampling_variance(n, c);
+    const auto s = sampling_variance(n, c);
     REQUIRE(s.se_fixed);
     const double of_means = *s.se_fixed * *s.se_fixed * static_cast<double>(questions);
     if (*s.question_variance > 0) CHECK(*s.question_variance + of_means == Approx(*s.se_population * *s.se_population * static_cast<double>(questions)));

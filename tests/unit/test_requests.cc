@@ -9,7 +9,7 @@ using namespace assay;
 
 namespace {
 
-Tokenizer bundled() {
+Tokenizer bundled_tokenizer() {
   auto tokenizer = Tokenizer::load(ASSAY_TREE "/suites/data/demo/model");
   REQUIRE(tokenizer.ok());
   return *tokenizer;
@@ -22,7 +22,7 @@ std::string text_of(const Tokenizer& tokenizer, const std::vector<std::int32_t>&
 }  // namespace
 
 TEST_CASE("requests: one BOS, never two, or none") {
-  const Tokenizer t = bundled();
+  const Tokenizer t = bundled_tokenizer();
   CHECK(text_ids(t, "a tale", BosPolicy::one)->front() == 0);
   CHECK((*text_ids(t, "<|bos|>a tale", BosPolicy::one)) == (*text_ids(t, "a tale", BosPolicy::one)));
   CHECK(text_ids(t, "a tale", BosPolicy::none)->front() != 0);
@@ -30,7 +30,7 @@ TEST_CASE("requests: one BOS, never two, or none") {
 }
 
 TEST_CASE("requests: context and continuation are split at the context's own length") {
-  const Tokenizer t = bundled();
+  const Tokenizer t = bundled_tokenizer();
   const auto request = continuation_request(t, "Question: who?\nAnswer:", " Max", BosPolicy::one, {1024});
   REQUIRE(request.ok());
   const auto& ids = request->score.ids;
@@ -41,7 +41,7 @@ TEST_CASE("requests: context and continuation are split at the context's own len
 }
 
 TEST_CASE("requests: trailing white space of the context moves to the continuation") {
-  const Tokenizer t = bundled();
+  const Tokenizer t = bundled_tokenizer();
   const auto moved = continuation_request(t, "Answer: ", "Max", BosPolicy::one, {1024});
   const auto plain = continuation_request(t, "Answer:", " Max", BosPolicy::one, {1024});
   REQUIRE(moved.ok());
@@ -50,7 +50,7 @@ TEST_CASE("requests: trailing white space of the context moves to the continuati
 }
 
 TEST_CASE("requests: an empty context is BOS; an empty continuation is refused") {
-  const Tokenizer t = bundled();
+  const Tokenizer t = bundled_tokenizer();
   const auto request = continuation_request(t, "", "Max", BosPolicy::none, {1024});
   REQUIRE(request.ok());
   CHECK(request->score.ids.front() == *t.bos_id());
@@ -59,7 +59,7 @@ TEST_CASE("requests: an empty context is BOS; an empty continuation is refused")
 }
 
 TEST_CASE("requests: what does not fit is cut on the left and counted") {
-  const Tokenizer t = bundled();
+  const Tokenizer t = bundled_tokenizer();
   std::string context;
   for (int i = 0; i < 40; ++i) context += " word";
   const auto whole = continuation_request(t, context, " Max", BosPolicy::one, {1024});
@@ -74,7 +74,7 @@ TEST_CASE("requests: what does not fit is cut on the left and counted") {
 }
 
 TEST_CASE("requests: rolling windows score every token once") {
-  const Tokenizer t = bundled();
+  const Tokenizer t = bundled_tokenizer();
   std::string text = "Once";
   for (int i = 0; i < 60; ++i) text += fmt::format(" Max went to the {}", i % 2 == 0 ? "barn." : "mill.");
   const auto all = *text_ids(t, text, BosPolicy::one);

@@ -34,6 +34,16 @@ class Shop {
     asked_.push_back(fmt::format("{} {} {}", suite_name, protocol, limit));
     return run;
   }
+  // A drawn part that was stopped before its first item was done.
+  void begin(const std::string& model, const std::string& suite_name, const std::string& protocol, std::int64_t limit) {
+    const Suite suite = load_suite(suite_name).value();
+    auto transaction = Transaction::begin(database_);
+    const std::int64_t suite_id = *recorder_.suite(suite), protocol_id = *recorder_.protocol(suite_id, *suite.find_protocol(protocol));
+    RunRecord head{.kind = "run", .model_id = *recorder_.model({.name = model}), .suite_id = suite_id, .protocol_id = protocol_id, .identity = "begun", .items_expected = limit};
+    head.limit_items = limit;
+    REQUIRE(recorder_.begin_run(head).ok());
+    REQUIRE(transaction->commit().ok());
+  }
   const std::vector<std::string>& asked() const { return asked_; }
   void forget() { asked_.clear(); }
 
@@ -159,3 +169,20 @@ TEST_CASE("verify plan: from the command line nothing is run and nothing is writ
 }
 
 }  // namespace
+
+TEST_CASE("verify plan: a part that was stopped goes on with its own items, if its rest fits") {
+  Shop shop;
+  shop.add("M", "steps-gen", "direct-0shot", 16, 1);  // one second an item
+  shop.begin("M", "steps-gen", "cot-0shot", 120);
+  const auto one = claims(R"([{"id": "c", "model": "M", "suite": "steps-gen", "protocol": "cot-0shot", "value": "50.0"}])");
+  const auto run_with = [&](double budget) {
+    shop.forget();
+    const MeasurePart measure = [&](const std::string& model, const std::string& suite, const std::string& protocol, std::int64_t limit) -> Result<std::int64_t> {
+      return shop.add(model, suite, protocol, limit, 1);
+    };
+    REQUIRE(run_within_budget(shop.database(), one, {}, budget, measure).ok());
+    return shop.asked();
+  };
+  CHECK(run_with(150) == std::vector<std::string>{"steps-gen cot-0shot 120"});
+  CHECK(run_with(60) == std::vector<std::string>{"steps-gen cot-0shot 60"});  // 120 items do not fit into a minute
+}
