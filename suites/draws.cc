@@ -64,13 +64,15 @@ Error too_few(const Protocol& protocol, const Item& item, std::size_t there, std
 
 // One more is drawn where the asked item itself may come up, as lm-evaluation-harness and lighteval do.
 std::size_t drawn_size(const ShotChoice& shots) {
-  return static_cast<std::size_t>(shots.n_drawn) + static_cast<std::size_t>(shots.split == "items" ? std::max(1, shots.n_spare) : shots.n_spare);
+  return static_cast<std::size_t>(shots.n_drawn) +
+         static_cast<std::size_t>(shots.split == "items" ? std::max(1, shots.n_spare) : shots.n_spare);
 }
 
 // lighteval 0.6.2, _init_fewshot_sampling_balanced: k places of a pool.
 std::vector<int> balanced_places(const Pool& pool, std::uint64_t seed, std::size_t k) {
   std::map<std::string_view, std::vector<int>> places_of_answer;
-  for (std::size_t i = 0; i < pool.size(); ++i) places_of_answer[pool[i]->gold].push_back(static_cast<int>(i));
+  for (std::size_t i = 0; i < pool.size(); ++i)
+    places_of_answer[pool[i]->gold].push_back(static_cast<int>(i));
   std::map<std::size_t, std::vector<std::string_view>, std::greater<>> answers_by_count;
   for (const auto& [answer, places] : places_of_answer) answers_by_count[places.size()].push_back(answer);
   PythonRandom generator(seed);
@@ -98,7 +100,8 @@ void draw_balanced(const Suite& suite, Protocol& protocol) {
     auto at = drawn.find(key);
     if (at == drawn.end()) {
       const Pool pool = pool_of(suite, shots, item.subset);
-      at = drawn.emplace(key, balanced_places(pool, shots.seed, std::min(pool.size(), drawn_size(shots)))).first;
+      at = drawn.emplace(key, balanced_places(pool, shots.seed, std::min(pool.size(), drawn_size(shots))))
+               .first;
     }
     protocol.drawn_shots.push_back(at->second);
   }
@@ -112,7 +115,9 @@ Status draw_shots(const Suite& suite, Protocol& protocol) {
     const std::string_view key = shots.of_subset ? std::string_view(item.subset) : std::string_view();
     auto at = generators.find(key);
     if (at == generators.end()) {
-      at = generators.emplace(key, std::pair(PythonRandom(shots.seed), pool_of(suite, shots, item.subset).size())).first;
+      at = generators
+               .emplace(key, std::pair(PythonRandom(shots.seed), pool_of(suite, shots, item.subset).size()))
+               .first;
     }
     auto& [generator, size] = at->second;
     if (size < drawn_size(shots)) return too_few(protocol, item, size, drawn_size(shots));
@@ -150,14 +155,17 @@ Result<std::vector<int>> places_of(const Protocol& protocol, const Item& item, s
 Status draw_in_sequence(Suite& suite) {
   for (Protocol& protocol : suite.protocols) {
     const bool there = examples_of(suite, protocol.shots) != nullptr;
-    if (there && protocol.shots.n_drawn > 0 && protocol.shots.rule == DrawRule::python) ASSAY_OK(draw_shots(suite, protocol));
-    if (there && protocol.shots.n_drawn > 0 && protocol.shots.rule == DrawRule::balanced) draw_balanced(suite, protocol);
+    if (there && protocol.shots.n_drawn > 0 && protocol.shots.rule == DrawRule::python)
+      ASSAY_OK(draw_shots(suite, protocol));
+    if (there && protocol.shots.n_drawn > 0 && protocol.shots.rule == DrawRule::balanced)
+      draw_balanced(suite, protocol);
     if (protocol.option_seed && protocol.option_rule == DrawRule::python) draw_orders(suite, protocol);
   }
   return {};
 }
 
-Result<std::vector<const Item*>> shown_examples(const Suite& suite, const Protocol& protocol, const Item& item) {
+Result<std::vector<const Item*>> shown_examples(const Suite& suite, const Protocol& protocol,
+                                                const Item& item) {
   const ShotChoice& shots = protocol.shots;
   if (shots.size() == 0) return Pool{};
   for (const auto& [split, whence] : suite.missing) {
@@ -171,14 +179,18 @@ Result<std::vector<const Item*>> shown_examples(const Suite& suite, const Protoc
   ASSAY_TRY(const std::vector<int> places, places_of(protocol, item, pool.size()));
   Pool shown;
   for (const int place : places) {
-    if (place >= static_cast<int>(pool.size())) return too_few(protocol, item, pool.size(), static_cast<std::size_t>(place) + 1);
+    if (place >= static_cast<int>(pool.size()))
+      return too_few(protocol, item, pool.size(), static_cast<std::size_t>(place) + 1);
     const Item* one = pool[static_cast<std::size_t>(place)];
-    const bool by_what_it_asks = shots.rule == DrawRule::balanced || (shots.split != "items" && shots.n_spare > 0);
-    const bool itself = by_what_it_asks ? one->digest() == item.digest() : shots.split == "items" && one->id == item.id;
+    const bool by_what_it_asks =
+        shots.rule == DrawRule::balanced || (shots.split != "items" && shots.n_spare > 0);
+    const bool itself =
+        by_what_it_asks ? one->digest() == item.digest() : shots.split == "items" && one->id == item.id;
     if (!itself && shown.size() < shots.size()) shown.push_back(one);
   }
   ASSAY_CHECK(shown.size() <= shots.size());
-  if (shown.size() < shots.size() && shots.n_drawn > 0) return too_few(protocol, item, shown.size(), shots.size());
+  if (shown.size() < shots.size() && shots.n_drawn > 0)
+    return too_few(protocol, item, shown.size(), shots.size());
   return shown;
 }
 
@@ -187,7 +199,8 @@ std::vector<int> option_order(const Protocol& protocol, const Item& item) {
   std::iota(order.begin(), order.end(), 0);
   if (!protocol.option_seed) return order;
   if (protocol.option_rule == DrawRule::python) {
-    const bool drawn = item.ordinal >= 0 && item.ordinal < static_cast<std::int64_t>(protocol.drawn_orders.size());
+    const bool drawn =
+        item.ordinal >= 0 && item.ordinal < static_cast<std::int64_t>(protocol.drawn_orders.size());
     return drawn ? protocol.drawn_orders[static_cast<std::size_t>(item.ordinal)] : order;
   }
   Stream stream(*protocol.option_seed, stream_of(item), kOrderStream);

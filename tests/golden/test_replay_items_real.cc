@@ -36,12 +36,8 @@ std::string digest_of(const std::string& folder, const std::string& format, std:
 
 TEST_CASE("formats real: items inside stored outputs are those that the definitions pin", "[.long]") {
   const std::tuple<const char*, const char*, const char*> kSuites[] = {
-      {"bbh", "bbh", "bbh/code-davinci-002"},
-      {"cruxeval", "cruxeval", "cruxeval/sample_scored_codellama-7b_temp0.2_output.json.gz"},
       {"evalperf", "evalplus", "evalplus_evalperf"},
       {"misguided-attention", "misguided-attention", "misguided_attention/scores"},
-      // One file: between the dates of these files ten questions were mended and up to 32 answers changed.
-      {"mmlu-pro", "mmlu-pro", "mmlu_pro/model_outputs_Meta-Llama-3-70B_5shots.zip"},
       {"wildbench", "wildbench", "wildbench"},
   };
   for (const auto& [name, format, folder] : kSuites) {

@@ -18,8 +18,9 @@ using namespace assay;
 namespace {
 
 const std::string kSharedItems = ASSAY_SHARED "/data";
-constexpr double kFlagTie = 1e-4;   // of what a metric compares: two float32 programs may disagree about less
-constexpr double kTokenTie = 1e-2;  // of two logits where a token was chosen: measured in float64 along the harness's answer
+constexpr double kFlagTie = 1e-4;  // of what a metric compares: two float32 programs may disagree about less
+constexpr double kTokenTie =
+    1e-2;  // of two logits where a token was chosen: measured in float64 along the harness's answer
 constexpr int kShotsShown = 5;
 
 const Json& golden_of_harness() {
@@ -93,7 +94,8 @@ TEST_CASE("smollm2 lm_eval: 100 items of MMLU, likelihoods and every way to choo
   REQUIRE(lines.size() == 100);
   Progress quiet("", 0, "", true);
   const auto asked = ask_items(*model, suite, protocol, places_of_lines(suite, lines), 1, quiet).value();
-  const std::pair<const char*, const char*> names[] = {{"acc", "acc"}, {"acc_norm", "acc_char"}, {"acc_bytes", "acc_byte"}, {"acc_mutual_info", "acc_uncond"}};
+  const std::pair<const char*, const char*> names[] = {
+      {"acc", "acc"}, {"acc_norm", "acc_char"}, {"acc_bytes", "acc_byte"}, {"acc_mutual_info", "acc_uncond"}};
   double largest = 0, theirs = 0;  // of what is allowed; transformers' own float32
   int flags = 0, over = 0;
   for (std::size_t i = 0; i < asked.size(); ++i) {
@@ -110,8 +112,9 @@ TEST_CASE("smollm2 lm_eval: 100 items of MMLU, likelihoods and every way to choo
       const double of_bar = std::abs(records[k].unconditional_nats.value() - without) / allowed(without);
       over += of_bar > 1 ? 1 : 0;
       largest = std::max({largest, std::abs(records[k].logprob_nats - with) / allowed(with), of_bar});
-      theirs = std::max({theirs, std::abs(line["float32"][k].get<double>() - with) / allowed(with),
-                         std::abs(line["float32"][records.size() + k].get<double>() - without) / allowed(without)});
+      theirs = std::max(
+          {theirs, std::abs(line["float32"][k].get<double>() - with) / allowed(with),
+           std::abs(line["float32"][records.size() + k].get<double>() - without) / allowed(without)});
     }
     for (const auto& [metric, ours] : names) {
       if (!(clearance(line, suite.items[asked[i].index], metric) > kFlagTie)) continue;
@@ -119,12 +122,14 @@ TEST_CASE("smollm2 lm_eval: 100 items of MMLU, likelihoods and every way to choo
       CHECK(item_value(asked[i].score, ours) == line[metric].get<double>());
     }
   }
-  WARN("largest difference of 800 likelihoods: " << largest << " of what is allowed (transformers in float32: " << theirs << "); " << over << " over it; " << flags
-                                                  << " of 400 flags compared");
+  WARN("largest difference of 800 likelihoods: "
+       << largest << " of what is allowed (transformers in float32: " << theirs << "); " << over
+       << " over it; " << flags << " of 400 flags compared");
   CHECK(over <= kOverTheBar);
   CHECK(largest <= kLargestOverTheBar);
   CHECK(flags >= 390);
-  CHECK(largest > 0);  // float32 against float64: no difference at all would mean that one was held against itself
+  CHECK(largest >
+        0);  // float32 against float64: no difference at all would mean that one was held against itself
 }
 
 TEST_CASE("smollm2 lm_eval: bits per byte of twelve texts") {
@@ -135,7 +140,8 @@ TEST_CASE("smollm2 lm_eval: bits per byte of twelve texts") {
   const Protocol protocol = load_suite("text-bpb")->main_protocol();
   const Json& rolling = golden_of_harness()["rolling"];
   Progress quiet("", 0, "", true);
-  const auto asked = ask_items(*model, suite, protocol, places_of_lines(suite, rolling["items"]), 1, quiet).value();
+  const auto asked =
+      ask_items(*model, suite, protocol, places_of_lines(suite, rolling["items"]), 1, quiet).value();
   REQUIRE(asked.size() == 12);
   std::vector<ScoredItem> scored;
   for (std::size_t i = 0; i < asked.size(); ++i) {
