@@ -134,4 +134,6 @@ bool titled(const std::string& text);
 Value global_of(const std::string& name);  // undefined where there is none
 bool is_global(const std::string& name);
 
+[[noreturn]] void use_of_undefined(const Value& value);  // as Jinja2 words it
+
 }  // namespace assay::jinja

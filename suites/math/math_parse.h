@@ -8,7 +8,7 @@
 
 namespace assay {
 
-inline constexpr int kMaxMathDepth = 48;  // nesting; published answers stay below 8
+inline constexpr int kMaxMathDepth = 48;    // nesting; published answers stay below 8
 inline constexpr int kMaxMathLevels = 200;  // of a tree: what walks it may recurse
 
 struct ParsedMath {
