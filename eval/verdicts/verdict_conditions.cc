@@ -9,6 +9,7 @@
 namespace assay::verdict {
 namespace {
 
+constexpr std::string_view kRunPublished = "run the published weights";
 constexpr std::array<std::string_view, 4> kPlainFormats = {"BF16", "F16", "F32", "F64"};
 
 struct FormatCount {
@@ -51,6 +52,12 @@ std::string formats_measured(const Case& one) {
   return {};
 }
 
+// All items of everything that the claim speaks of were asked.
+bool asked_whole(const Case& one) {
+  const auto whole = [](const std::optional<Measurement>& m) { return m && !m->items.empty() && !m->of_items; };
+  return one.parts.empty() ? whole(one.main) : std::all_of(one.parts.begin(), one.parts.end(), [&](const CasePart& part) { return whole(part.measured); });
+}
+
 void add_sentence(std::string& text, const std::string& sentence) { text += (text.empty() ? "" : "; ") + sentence; }
 
 }  // namespace
@@ -67,7 +74,10 @@ void note_conditions(const Case& one, Verdict& v) {
     if (v.outcome == Outcome::contradicted) {
       v.outcome = Outcome::undecided;
       add_sentence(v.reason, "the fork does not give the figure, which says nothing certain of the published weights");
-      v.next = "run the published weights";
+      v.next = kRunPublished;
+    }
+    if (v.outcome == Outcome::undecided && v.next != kRunPublished && asked_whole(one)) {
+      v.next = v.next.empty() ? fmt::format("{} on the same items", kRunPublished) : fmt::format("{} on the same items; of further such items {}", kRunPublished, v.next);
     }
     if (v.outcome != Outcome::reproduced) add_sentence(v.hangs_on, "whether the published weights answer as their quantised fork does");
   }

@@ -272,6 +272,9 @@ TEST_CASE("claims about published weights: a quantised fork may reproduce, and c
   CHECK(far.reason.find("the source names: zero-shot") != std::string::npos);
   CHECK(far.hangs_on.find("whether the published weights answer as their quantised fork does") != std::string::npos);
   CHECK(far.hangs_on.find("the template") != std::string::npos);
+  const Verdict near = verdict_on(mean_case("50.5", a, b, format));
+  CHECK(near.outcome == Outcome::undecided);
+  CHECK(near.next.starts_with("run the published weights on the same items; of further such items "));
   const Verdict same = verdict_on(mean_case("50.0", a, b, format));
   CHECK(same.outcome == Outcome::reproduced);
   CHECK(same.reason.find("quantised fork") != std::string::npos);
