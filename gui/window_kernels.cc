@@ -77,7 +77,7 @@ class Kernels : public TableWindow {
     return table;
   }
   std::string empty_hint() const override {
-    return "No kernel has been timed yet.\n\nassay bench --for MODEL   measures matrix products on this "
+    return "No kernel has been timed yet.\n\nassay bench --for MODEL   measures every kernel on this "
            "machine.";
   }
 

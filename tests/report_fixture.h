@@ -155,7 +155,8 @@ inline std::string sample_rows(const Machine& m) {
           ", 'weights', 'model', 'model-fp8', 'cosine', 0.9, NULL, NULL, NULL, NULL, NULL, NULL, 2, NULL, "
           "'INCONCLUSIVE', 'training'");
   row("tensor_similarity", id(2) + ", 'a.weight', 'requantised', 0.02, 0.9998, 0.01");
-  row("kernel_measurement",
+  row("kernel_measurement (id, device_id, kernel, shape, isa, what_for, threads, seconds_p50, spread, repetitions, "
+      "flops, bytes, fraction_of_limit, limit_name, measured_at_utc)",
       id(1) + ", " + id(1) +
           ", 'matmul-bf16', '64x160x160', 'avx2', 'model', 2, 0.001, 0.05, 20, 3276800, "
           "100000, 0.5, 'fma', '" +

@@ -80,9 +80,13 @@ Result<BenchReport> measure(const Globals& globals, BenchAsk& ask) {
 void add_bench(Cli& cli) {
   CLI::App& app = cli.command(
       "bench", "measure kernels and the machine's limits",
-      "  assay bench                                 the bundled model's and DeepSeek-V3's matrix products\n"
-      "  assay bench --for ~/models/Qwen3-30B-A3B    those of another model (its config.json is enough)\n"
+      "  assay bench                                 every kernel at the bundled model's and DeepSeek-V3's "
+      "shapes\n"
+      "  assay bench --for ~/models/Qwen3-30B-A3B    at those of another model (its config.json is enough)\n"
       "  assay bench --filter 'experts.*t=1$'        only rows whose \"kernel shape\" matches\n"
+      "  assay bench --filter '^attention '          attention, 512 tokens at once and one over 512 and 4096 "
+      "keys\n"
+      "  assay bench --quick                         a few seconds\n"
       "  assay bench --whole --for ~/models/OLMoE     prefill and decoding of a whole model, against the FMA "
       "peak and\n"
       "                                              the read bandwidth measured beside each pass; --scaling "
@@ -94,8 +98,21 @@ void add_bench(Cli& cli) {
       "  assay bench --make dsv2-s --out ~/dsv2-s    writes a model of random BF16 weights (dsv2-s, "
       "dsv2l-x3,\n"
       "                                              mixtral-s, qwen3moe-s, dense-s); --seed draws others\n"
-      "Rows are stored in --db; `assay cost` uses them. Rates are compared with the limits measured in the "
-      "same run.");
+      "Rows: read, fma, int8-dot, gemm-library (OpenBLAS or BLIS, where one is): what the machine can do. "
+      "matmul-*: products,\n"
+      "with weights of each format that is widened as it is multiplied; experts-*: those of a mixture, "
+      "loaded "
+      "evenly and skewed;\n"
+      "attention, router, rms-norm, rotary, swiglu, head-* (with log-probabilities), pack-*. On a GPU the "
+      "same "
+      "and cublas-bf16.\n"
+      "Rates are compared with the limits measured in the same run: flops with the FMA peak or bytes with "
+      "the "
+      "read bandwidth,\n"
+      "whichever takes longer; integer operations count two a multiply-add. The clock is what the system "
+      "tells. "
+      "Rows are stored\n"
+      "in --db; `assay cost` uses the products of many tokens.");
   auto ask = std::make_shared<BenchAsk>();
   app.add_option("--for", ask->kernels.model, "a model folder, a config.json or the name of a random shape");
   app.add_option("--filter", ask->kernels.filter, "regular expression on \"kernel shape\"");

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/check.h"
 #include "base/progress.h"
@@ -78,29 +80,68 @@ ProductShape part_of(const Place& place, const std::string& what_for, std::int64
   return s;
 }
 
+struct BenchShapes {
+  std::vector<ProductShape> products;
+  std::vector<OperationShape> operations;
+};
+
+template <class T>
+void add_all(std::vector<T>& to, const std::vector<T>& from) {
+  to.insert(to.end(), from.begin(), from.end());
+}
+
+// Everything of one model: products of many tokens, operations and, in more than a few seconds, products of one token and widening.
+void add_model(const ModelConfig& config, const std::string& what_for, bool quick, BenchShapes& out) {
+  const auto many = product_shapes(config, what_for, {kManyTokens}, kMaxOutputs),
+             few = product_shapes(config, what_for, {kFewTokens}, kMaxOutputsCold);
+  add_all(out.products, many);
+  if (!quick) {
+    add_all(out.products, few);
+    add_all(out.products, widening_shapes(many));
+    add_all(out.products, widening_shapes(few));
+  }
+  add_all(out.operations, operation_shapes(config, what_for, kMaxOutputsCold));
+}
+
+// Of DeepSeek-V3 what takes little time and memory.
+void add_quick(const ModelConfig& v3, BenchShapes& out) {
+  for (const auto& s : product_shapes(v3, "deepseek-v3", {kManyTokens}, kMaxOutputs / 2)) {
+    if (s.name == "q_a" || s.name == "kv_b" || s.name == "experts.gate_up") out.products.push_back(s);
+  }
+  for (const auto& s : operation_shapes(v3, "deepseek-v3", kMaxOutputs / 2)) {
+    const bool decodes = s.kind == BenchOperation::attention && s.n_tokens == 1 && s.n_keys < 1024;
+    if (decodes || s.kind == BenchOperation::router || s.kind == BenchOperation::rms_norm)
+      out.operations.push_back(s);
+  }
+}
+
 // The default: the bundled model, then DeepSeek-V3.
-Result<std::vector<ProductShape>> default_shapes(bool quick) {
+Result<BenchShapes> default_shapes(bool quick) {
   ASSAY_TRY(const std::string path, data_path("demo/model/config.json"));
   ASSAY_TRY(const ModelConfig bundled, read_model_config(path));
-  auto out = product_shapes(bundled, "bundled", {kManyTokens}, kMaxOutputs);
-  const ModelConfig v3 = deepseek_v3_shapes();
-  if (quick) {
-    for (const char* name : {"q_a", "kv_b", "experts.gate_up"}) {
-      for (const auto& s : product_shapes(v3, "deepseek-v3", {kManyTokens}, kMaxOutputs / 2)) {
-        if (s.name == name) out.push_back(s);
-      }
-    }
-    return out;
-  }
-  for (const auto& [tokens, outputs] :
-       {std::pair{kManyTokens, kMaxOutputs}, std::pair{kFewTokens, kMaxOutputsCold}}) {
-    const auto more = product_shapes(v3, "deepseek-v3", {tokens}, outputs);
-    out.insert(out.end(), more.begin(), more.end());
-  }
+  BenchShapes out;
+  add_model(bundled, "bundled", true, out);
+  quick ? add_quick(deepseek_v3_shapes(), out) : add_model(deepseek_v3_shapes(), "deepseek-v3", false, out);
   return out;
 }
 
-Result<std::vector<ProductShape>> shapes_of(const BenchRequest& request) {
+// As many outputs as fit `bytes` with the others of their call.
+std::int64_t fitting_outputs(std::int64_t n_out, std::int64_t n_in, std::int64_t groups,
+                             std::uint64_t bytes) {
+  constexpr std::int64_t kBf16Bytes = 2;
+  const std::int64_t fits = static_cast<std::int64_t>(bytes) / (kBf16Bytes * n_in * groups);
+  return std::min(n_out, std::max(kPanelOutputs, fits / kPanelOutputs * kPanelOutputs));
+}
+
+void fit_memory(BenchShapes& shapes, std::uint64_t bytes) {
+  for (ProductShape& s : shapes.products)
+    s.n_out = fitting_outputs(s.n_out, s.n_in, s.groups, is_coded(s.format) ? bytes / 2 : bytes);
+  for (OperationShape& s : shapes.operations) {
+    if (s.kind == BenchOperation::head) s.n_out = fitting_outputs(s.n_out, s.width, 1, bytes);
+  }
+}
+
+Result<BenchShapes> shapes_of(const BenchRequest& request) {
   if (request.model.empty()) return default_shapes(request.quick);
   ASSAY_TRY(const ModelConfig config, [&]() -> Result<ModelConfig> {
     if (const RandomShape* const shape = find_random_shape(request.model)) {
@@ -114,16 +155,21 @@ Result<std::vector<ProductShape>> shapes_of(const BenchRequest& request) {
   const std::filesystem::path given(request.model);
   const std::string name =
       (request.model.ends_with(".json") ? given.parent_path() : given).filename().string();
-  auto out = product_shapes(config, name.empty() ? config.model_type : name, {kManyTokens}, kMaxOutputs);
-  const auto few =
-      product_shapes(config, name.empty() ? config.model_type : name, {kFewTokens}, kMaxOutputsCold);
-  out.insert(out.end(), few.begin(), few.end());
+  BenchShapes out;
+  add_model(config, name.empty() ? config.model_type : name, request.quick, out);
   return out;
+}
+
+std::optional<double> known_clock(const BenchRow& row) {
+  return row.clock_mhz > 0 ? std::optional<double>(row.clock_mhz) : std::nullopt;
 }
 
 std::string rate_text(const BenchRow& row) {
   if (row.tokens > 0) return fmt::format("{:.1f} tokens/s", row.tokens / row.seconds_p50);
-  if (row.flops > 0 && row.limit_name != "read bandwidth")
+  const bool moves = row.limit_name == "read bandwidth" || row.limit_name == "copy bandwidth";
+  if (row.kernel == "int8-dot")
+    return fmt::format("{:.1f} GOP/s", static_cast<double>(row.flops) / row.seconds_p50 * 1e-9);
+  if (row.flops > 0 && !moves)
     return fmt::format("{:.1f} GFLOP/s", static_cast<double>(row.flops) / row.seconds_p50 * 1e-9);
   return fmt::format("{:.1f} GB/s", static_cast<double>(row.bytes) / row.seconds_p50 * 1e-9);
 }
@@ -168,6 +214,15 @@ ModelConfig deepseek_v3_shapes() {
   c.v_head_dim = 128;
   c.router.n_experts = 256;
   c.router.n_chosen = 8;
+  c.router.n_groups = 8;
+  c.router.n_open_groups = 4;
+  c.router.scoring = Scoring::sigmoid;
+  c.router.group_score = GroupScore::top2_sum;
+  c.router.correction_bias = true;
+  c.router.topk_norm = TopkNorm::sum;
+  c.router.epsilon = 1e-20;
+  c.router.scaling_factor = 2.5;
+  c.rope.layout = RopeLayout::pairs;
   c.moe_intermediate_size = 2048;
   c.shared_intermediate_size = 2048;
   c.layers.assign(61, LayerChoice{.is_moe = true});
@@ -176,16 +231,21 @@ ModelConfig deepseek_v3_shapes() {
 }
 
 Result<BenchReport> bench(const BenchRequest& request) {
-  ASSAY_TRY(const auto shapes, shapes_of(request));
+  ASSAY_TRY(BenchShapes shapes, shapes_of(request));
   BenchOptions options;
   options.threads = std::max(1, request.threads);
   options.filter = request.filter;
   options.seconds_per_row = request.quick ? 0.05 : 0.3;
   options.min_repetitions = request.quick ? 3 : 5;
-  if (request.quick) options.weight_bytes = std::uint64_t{192} << 20;
-  Progress progress("bench", shapes.size(), "products", request.quiet);
+  if (request.quick) {
+    options.weight_bytes = std::uint64_t{192} << 20;
+    options.library_extent = 1024;
+    options.library_products = false;
+  }
+  fit_memory(shapes, options.weight_bytes);
+  Progress progress("bench", shapes.products.size() + shapes.operations.size(), "rows", request.quiet);
   options.progress = [&](std::size_t, std::size_t) { progress.add(); };
-  return run_bench(shapes, options);
+  return run_bench(shapes.products, options, shapes.operations);
 }
 
 Result<std::int64_t> store_device(Database& database, const DeviceInfo& device) {
@@ -212,10 +272,11 @@ Status store_bench(Database& database, const BenchReport& report) {
     ASSAY_TRY(gpu, store_device(database, *report.gpu));
   }
   ASSAY_TRY(auto insert,
-            database.prepare("INSERT INTO kernel_measurement (device_id, kernel, shape, isa, what_for, "
-                             "threads, seconds_p50, spread, repetitions, "
-                             "flops, bytes, fraction_of_limit, limit_name, measured_at_utc) "
-                             "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"));
+            database.prepare(
+                "INSERT INTO kernel_measurement (device_id, kernel, shape, isa, what_for, "
+                "threads, seconds_p50, spread, repetitions, "
+                "flops, bytes, fraction_of_limit, limit_name, measured_at_utc, clock_mhz, steal_fraction) "
+                "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"));
   ASSAY_TRY(
       auto remove,
       database.prepare(
@@ -228,7 +289,7 @@ Status store_bench(Database& database, const BenchReport& report) {
             .run());
     insert.with(row.on_gpu ? gpu : machine, row.kernel, row.shape, row.isa, row.what_for, row.threads,
                 row.seconds_p50, row.spread, row.repetitions, row.flops, row.bytes, row.fraction_of_limit,
-                row.limit_name, now);
+                row.limit_name, now, known_clock(row), row.steal_fraction);
     ASSAY_OK(insert.run());
   }
   return transaction.commit();
@@ -244,7 +305,9 @@ Json bench_json(const BenchReport& report) {
         {"memory_bytes", m.memory_bytes},
         {"isa", m.isa},
         {"last_level_cache_bytes", report.cache_bytes == 0 ? Json(nullptr) : Json(report.cache_bytes)},
-        {"steal_fraction", finite_or_null(report.steal_fraction)}}},
+        {"steal_fraction", finite_or_null(report.steal_fraction)},
+        {"clock_source", report.clock_source.empty() ? Json(nullptr) : Json(report.clock_source)}}},
+      {"notes", report.notes},
       {"rows", Json::array()}};
   for (const BenchRow& row : report.rows) {
     document["rows"].push_back({{"kernel", row.kernel},
@@ -258,7 +321,10 @@ Json bench_json(const BenchReport& report) {
                                 {"flops", row.flops},
                                 {"bytes", row.bytes},
                                 {"fraction_of_limit", finite_or_null(row.fraction_of_limit)},
-                                {"limit_name", row.limit_name}});
+                                {"limit_name", row.limit_name},
+                                {"on_gpu", row.on_gpu},
+                                {"clock_mhz", row.clock_mhz > 0 ? Json(row.clock_mhz) : Json(nullptr)},
+                                {"steal_fraction", finite_or_null(row.steal_fraction)}});
     if (row.tokens > 0)
       document["rows"].back()["tokens_per_s"] = finite_or_null(row.tokens / row.seconds_p50);
   }
@@ -269,13 +335,19 @@ std::string bench_table(const BenchReport& report) {
   std::string text =
       fmt::format("{}, {} cores, kernels {}, {:.0f} % of processor time stolen meanwhile\n\n",
                   report.machine.name, report.machine.cores, report.machine.isa, 100 * report.steal_fraction);
-  text += fmt::format("{:<12} {:<12} {:<38} {:>7} {:>11} {:>7} {:>15} {:>6}  {}\n", "for", "kernel", "shape",
-                      "threads", "seconds p50", "spread", "rate", "limit", "of");
+  text +=
+      fmt::format("{:<12} {:<12} {:<50} {:>7} {:>11} {:>7} {:>15} {:>6} {:>6} {:>6}  {}\n", "for", "kernel",
+                  "shape", "threads", "seconds p50", "spread", "rate", "MHz", "stolen", "limit", "of");
   for (const BenchRow& row : report.rows) {
-    text += fmt::format("{:<12} {:<12} {:<38} {:>7} {:>11.3e} {:>6.0f}% {:>15} {:>5.0f}%  {}\n", row.what_for,
-                        row.kernel, row.shape, row.threads, row.seconds_p50, 100 * row.spread, rate_text(row),
-                        100 * row.fraction_of_limit, row.limit_name);
+    const std::string clock = row.clock_mhz > 0 ? fmt::format("{:.0f}", row.clock_mhz) : "-",
+                      fraction = std::isfinite(row.fraction_of_limit)
+                                     ? fmt::format("{:.0f}%", 100 * row.fraction_of_limit)
+                                     : "-";
+    text += fmt::format("{:<12} {:<12} {:<50} {:>7} {:>11.3e} {:>6.0f}% {:>15} {:>6} {:>5.0f}% {:>6}  {}\n",
+                        row.what_for, row.kernel, row.shape, row.threads, row.seconds_p50, 100 * row.spread,
+                        rate_text(row), clock, 100 * row.steal_fraction, fraction, row.limit_name);
   }
+  for (const std::string& note : report.notes) text += note + "\n";
   text.pop_back();
   return text;
 }

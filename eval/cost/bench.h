@@ -15,7 +15,7 @@ struct BenchRequest {
   std::string model;  // a MODEL or a config.json; empty: the bundled model and DeepSeek-V3's published shapes
   std::string filter;  // regular expression on "kernel shape"
   int threads = 1;
-  bool quick = false;  // under 4 s on two idle cores, for `demo`: fewer shapes, fewer repetitions
+  bool quick = false;  // a few seconds, for `demo`: fewer shapes, fewer repetitions
   bool quiet = false;  // no progress
 };
 
@@ -24,6 +24,18 @@ struct BenchRequest {
 std::vector<ProductShape> product_shapes(const ModelConfig& config, const std::string& what_for,
                                          const std::vector<std::int64_t>& token_counts,
                                          std::int64_t max_outputs);
+
+// What the engine runs beside products, for each layer kind: attention (512 tokens at once; one token over 512 and over 4096 keys; with each
+// window that layers have), router, norm, rotation, SwiGLU, the experts' products evenly loaded and skewed, the head with log-probabilities
+// (1 and 64 rows), packing. Where keys or weights are too many a part of the heads, experts or outputs is measured, and the shape says so.
+std::vector<OperationShape> operation_shapes(const ModelConfig& config, const std::string& what_for,
+                                             std::int64_t max_outputs);
+
+// Rows of n_experts experts, each at least 1 and at most `most`, that sum to n_rows: the k-th gets about n_rows / (k * H(n_experts)).
+std::vector<std::int64_t> skewed_loads(std::int64_t n_experts, std::int64_t n_rows, std::int64_t most);
+
+// The products of place "o" with weights in each format that kernels widen as they multiply.
+std::vector<ProductShape> widening_shapes(const std::vector<ProductShape>& products);
 
 // DeepSeek-V3's configuration as published (deepseek-ai/DeepSeek-V3 config.json), for its shapes alone.
 ModelConfig deepseek_v3_shapes();

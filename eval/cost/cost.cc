@@ -276,11 +276,18 @@ struct Rate {
   std::string source, level;
 };
 
-// Sustained matrix-product rate of the rows that were measured for `subject`: all work over all time.
+// Sustained matrix-product rate of the rows that were measured for `subject`: all work over all time, of one device with one number of
+// threads: a GPU if there is one, else the most threads. Training multiplies many tokens at a time, so products that wait for memory are left
+// out, and so is what is no product of ours: operations, whose work is not all counted as flops, weights widened from codes, other libraries.
 Result<std::optional<Rate>> measured_rate(const Database& database, const std::string& subject) {
   ASSAY_TRY(Statement statement, database.prepare(R"(
-    SELECT sum(flops), sum(seconds_p50), avg(spread) FROM main.kernel_measurement
-    WHERE what_for = ?1 AND threads = (SELECT max(threads) FROM main.kernel_measurement WHERE what_for = ?1))"));
+    WITH product AS (
+      SELECT m.id, m.device_id, m.threads, m.flops, m.seconds_p50, d.kind
+      FROM main.kernel_measurement m JOIN main.device d ON d.id = m.device_id
+      WHERE m.what_for = ?1 AND m.kernel IN ('matmul-bf16', 'matmul-f32')
+        AND coalesce(m.limit_name, '') NOT IN ('read bandwidth', 'copy bandwidth')),
+    chosen AS (SELECT device_id, threads FROM product ORDER BY kind = 'gpu' DESC, threads DESC, id DESC LIMIT 1)
+    SELECT sum(flops), sum(seconds_p50) FROM product JOIN chosen USING (device_id, threads))"));
   statement.bind(1, subject);
   ASSAY_TRY(const bool found, statement.next());
   ASSAY_CHECK(found);

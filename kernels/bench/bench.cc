@@ -8,170 +8,137 @@
 #include <optional>
 #include <regex>
 
-#include "base/parallel.h"
 #include "base/progress.h"
-#include "base/rng.h"
-#include "kernels/bench/timing.h"
-#include "kernels/contract.h"
+#include "kernels/bench/blas_library.h"
+#include "kernels/bench/device_rows.h"
+#include "kernels/bench/int8_peak.h"
+#include "kernels/bench/meter.h"
+#include "kernels/bench/operations.h"
+#include "kernels/bench/products.h"
 #include "kernels/cuda.h"
-#include "kernels/scratch.h"
 #include "kernels/select.h"
 
 namespace assay {
 namespace {
 
 constexpr std::int64_t kBurnSteps = 1 << 16;
+constexpr std::size_t kSinkStride = 64;  // floats from one thread's sink to the next: a cache line and more
 
-// Memory full of words that are two bf16 numbers of magnitude 2^-7 .. 1 each, and so an f32 number too: any piece of it can serve as weights or inputs.
-class Numbers {
- public:
-  explicit Numbers(std::uint64_t bytes) : n_(bytes / 4) {
-    auto* const words = reinterpret_cast<std::uint32_t*>(memory_.at_least(n_));
-    const std::size_t drawn = std::min<std::size_t>(n_, std::size_t{1} << 20);
-    Stream random(1);
-    for (std::size_t i = 0; i < drawn; ++i) {
-      const std::uint32_t r = random.u32();
-      const std::uint32_t low = 0x3c00u + (r & 0x7fffu) % 0x380u,
-                          high = 0x3c00u + (r >> 16 & 0x7fffu) % 0x380u;
-      words[i] = (r & 0x80008000u) | high << 16 | low;
-    }
-    for (std::size_t i = drawn; i < n_; i += drawn) std::copy_n(words, std::min(drawn, n_ - i), words + i);
-  }
-  const float* data() { return memory_.at_least(n_); }
-  std::int64_t floats() const { return static_cast<std::int64_t>(n_); }
-
- private:
-  ScratchFloats memory_;
-  std::size_t n_;
-};
-
-struct Limits {
-  double flops_per_s = 0, bytes_per_s = 0;
-};
-
-std::int64_t weight_floats(const ProductShape& s) {  // of one matrix
-  return static_cast<std::int64_t>(
-      packed_bytes(s.bf16 ? WeightFormat::bf16 : WeightFormat::f32, s.n_out, s.n_in) / 4);
+// A limit is the best repetition seen; its row says how far the median is from it.
+void finish_limit(BenchRow& row, double best) {
+  row.fraction_of_limit = best / row.seconds_p50;
+  row.limit_name = "best repetition";
+  row.what_for = "machine";
 }
 
-std::string shape_text(const ProductShape& s) {
-  const std::string part = s.full_n_out > s.n_out ? fmt::format("/{}", s.full_n_out) : "";
-  const std::string groups = s.groups > 1 ? fmt::format("{}*", s.groups) : "";
-  return fmt::format("{} {}{}{}x{} t={}", s.name, groups, s.n_out, part, s.n_in, s.n_tokens);
+MachineLimits measure_limits(Meter& meter, int threads, std::vector<BenchRow>& rows) {
+  ThreadPool alone(1);
+  ThreadPool& pool = threads == 1 ? alone : meter.pool();
+  const auto n_tasks = static_cast<std::size_t>(threads);
+  const BenchNumbers& numbers = meter.numbers();
+  const Kernels& kernels = meter.kernels();
+  const std::int64_t part = numbers.floats() / threads;
+  std::vector<float> sinks(n_tasks * kSinkStride);
+  BenchRow read = meter.time("read", fmt::format("{} MiB", numbers.floats() >> 18), threads, [&] {
+    pool.run(n_tasks, [&](std::size_t i, int) {
+      sinks[i * kSinkStride] = kernels.read_all(numbers.data() + static_cast<std::int64_t>(i) * part, part);
+    });
+  });
+  const double read_best = meter.best();
+  read.bytes = part * threads * 4;
+  finish_limit(read, read_best);
+  BenchRow fma = meter.time("fma", "registers", threads, [&] {
+    pool.run(n_tasks, [&](std::size_t i, int) { kernels.burn_fma(kBurnSteps, &sinks[i * kSinkStride]); });
+  });
+  const double fma_best = meter.best();
+  fma.flops = kernels.burn_fma(1, sinks.data()) * kBurnSteps * threads;
+  finish_limit(fma, fma_best);
+  for (const BenchRow& row : {read, fma}) {
+    if (meter.wanted(row.kernel, row.shape)) rows.push_back(row);
+  }
+  return {static_cast<double>(fma.flops) / fma_best, static_cast<double>(read.bytes) / read_best};
 }
 
-const char* kernel_name(const ProductShape& s) { return s.bf16 ? "matmul-bf16" : "matmul-f32"; }
-
-class Bench {
- public:
-  Bench(const Kernels& table, const BenchOptions& options, std::optional<std::regex> filter)
-      : kernels_(table),
-        options_(options),
-        filter_(std::move(filter)),
-        pool_(options.threads),
-        numbers_(options.weight_bytes) {}
-
-  bool wanted(const std::string& kernel, const std::string& shape) const {
-    return !filter_ || std::regex_search(kernel + " " + shape, *filter_);
+void measure_integer_peak(Meter& meter, int threads, BenchReport& report) {
+  if (!meter.wanted("int8-dot", "registers")) return;
+  const IntegerPeak* const peak = integer_peak(meter.kernels().isa);
+  if (peak == nullptr) {
+    if (threads == 1)
+      report.notes.push_back(
+          "no integer peak: no dot product of 8-bit integers is written for these kernels");
+    return;
   }
+  ThreadPool alone(1);
+  ThreadPool& pool = threads == 1 ? alone : meter.pool();
+  std::vector<std::int32_t> sinks(static_cast<std::size_t>(threads) * kSinkStride);
+  BenchRow row = meter.time("int8-dot", "registers", threads, [&] {
+    pool.run(static_cast<std::size_t>(threads),
+             [&](std::size_t i, int) { peak->burn(kBurnSteps, &sinks[i * kSinkStride]); });
+  });
+  row.isa = peak->isa;
+  row.flops = peak->burn(1, sinks.data()) * kBurnSteps * threads;
+  finish_limit(row, meter.best());
+  report.rows.push_back(row);
+}
 
-  Limits measure_limits(int threads, std::vector<BenchRow>& rows) {
-    ThreadPool alone(1);
-    ThreadPool& pool = threads == 1 ? alone : pool_;
-    const auto n_tasks = static_cast<std::size_t>(threads);
-    const std::int64_t part = numbers_.floats() / threads;
-    std::vector<float> sinks(n_tasks * 64);  // a cache line each
-    BenchRow read = row("read", fmt::format("{} MiB", numbers_.floats() >> 18), threads, [&] {
-      pool.run(n_tasks, [&](std::size_t i, int) {
-        sinks[i * 64] = kernels_.read_all(numbers_.data() + static_cast<std::int64_t>(i) * part, part);
-      });
-    });
-    const double read_best = best_;
-    read.bytes = part * threads * 4;
-    BenchRow fma = row("fma", "registers", threads, [&] {
-      pool.run(n_tasks, [&](std::size_t i, int) { kernels_.burn_fma(kBurnSteps, &sinks[i * 64]); });
-    });
-    const double fma_best = best_;
-    fma.flops = kernels_.burn_fma(1, sinks.data()) * kBurnSteps * threads;
-    for (BenchRow* r : {&read, &fma}) {
-      r->fraction_of_limit = (r == &read ? read_best : fma_best) / r->seconds_p50;
-      r->limit_name = "best repetition";
-      r->what_for = "machine";
-      if (wanted(r->kernel, r->shape)) rows.push_back(*r);
-    }
-    return {static_cast<double>(fma.flops) / fma_best, static_cast<double>(read.bytes) / read_best};
-  }
-
-  BenchRow measure(const ProductShape& s, const Limits& limits) {
-    const WeightFormat format = s.bf16 ? WeightFormat::bf16 : WeightFormat::f32;
-    const std::int64_t matrix = weight_floats(s), set = matrix * s.groups, sets = numbers_.floats() / set;
-    ASSAY_CHECK(sets >= 1);
-    std::vector<float> x(static_cast<std::size_t>(s.groups * s.n_tokens * s.n_in)),
-        y(static_cast<std::size_t>(s.groups * s.n_tokens * s.n_out));
-    for (std::size_t i = 0; i < x.size(); ++i)
-      x[i] = numbers_.data()[i % static_cast<std::size_t>(numbers_.floats())];
-    std::vector<MatmulJob> jobs(static_cast<std::size_t>(s.groups));
-    std::int64_t turn = 0;
-    BenchRow r = row(kernel_name(s), shape_text(s), options_.threads, [&] {
-      const float* const weights = numbers_.data() + (turn++ % sets) * set;
-      for (std::int64_t g = 0; g < s.groups; ++g) {
-        jobs[static_cast<std::size_t>(g)] = {{weights + g * matrix, format, s.n_out, s.n_in},
-                                             x.data() + g * s.n_tokens * s.n_in,
-                                             nullptr,
-                                             s.n_tokens,
-                                             s.n_in,
-                                             y.data() + g * s.n_tokens * s.n_out,
-                                             s.n_out};
-      }
-      matmul_group({kernels_, pool_}, jobs.data(), s.groups);
-    });
-    r.what_for = s.what_for;
-    r.flops = 2 * s.groups * s.n_tokens * s.n_out * s.n_in;
-    r.bytes = set * 4 + 4 * static_cast<std::int64_t>(x.size() + y.size());
-    const double compute = static_cast<double>(r.flops) / limits.flops_per_s,
-                 read = static_cast<double>(r.bytes) / limits.bytes_per_s;
-    r.fraction_of_limit = std::max(compute, read) / r.seconds_p50;
-    r.limit_name = compute >= read ? "fp32 FMA peak" : "read bandwidth";
-    return r;
-  }
-
- private:
-  template <class Body>
-  BenchRow row(const std::string& kernel, const std::string& shape, int threads, const Body& body) {
-    const Timing t =
-        time_body(kernel + " " + shape, options_.seconds_per_row, options_.min_repetitions, body);
-    best_ = t.seconds_best;
-    return {kernel, shape, kernels_.name, "", threads, t.seconds_p50, t.spread, t.repetitions, 0, 0, 0, ""};
-  }
-
-  const Kernels& kernels_;
-  const BenchOptions& options_;
-  std::optional<std::regex> filter_;
-  ThreadPool pool_;
-  Numbers numbers_;
-  double best_ = 0;  // seconds of the fastest repetition of the last row
-};
+BenchRow measure_operation(Meter& meter, const OperationShape& s) {
+  const bool packs = s.kind == BenchOperation::pack;  // weights are packed by one thread
+  const auto call = prepare_operation(meter.compute(), meter.numbers(), meter.outputs(), s);
+  BenchRow row = meter.time(kernel_name_of(s), shape_text_of(s), packs ? 1 : meter.options().threads, call);
+  const BenchWork work = work_of(s);
+  row.what_for = s.what_for;
+  row.flops = work.flops;
+  row.bytes = work.bytes;
+  meter.hold(row);
+  return row;
+}
 
 // The same products through cuBLAS on the first GPU, where there is one: single matrices, many tokens. Its limit was not measured here, so
 // the fraction is NaN (stored as NULL).
-void add_cublas_rows(const std::vector<ProductShape>& shapes, const Bench& bench, int repetitions,
+void add_cublas_rows(const std::vector<ProductShape>& shapes, const Meter& meter, int repetitions,
                      BenchReport& report) {
-  const auto gpus = gpu_devices();
-  if (gpus.empty()) return;
-  report.gpu = gpus.front();
   for (const ProductShape& s : shapes) {
-    if (s.groups > 1 || !s.bf16 || !bench.wanted("cublas-bf16", shape_text(s))) continue;
+    if (s.groups > 1 || s.format != WeightFormat::bf16 || !meter.wanted("cublas-bf16", product_text(s)))
+      continue;
     const auto seconds = cuda_cublas_seconds(s.n_tokens, s.n_out, s.n_in, repetitions);
-    if (!seconds.ok()) return;
-    BenchRow r{
-        "cublas-bf16", shape_text(s), report.gpu->isa, s.what_for, 1, *seconds, 0, repetitions, 0, 0, 0,
-        "not measured"};
+    if (!seconds.ok()) {
+      report.notes.push_back("no cuBLAS: " + seconds.error().message);
+      return;
+    }
+    BenchRow r;
+    r.kernel = "cublas-bf16";
+    r.shape = product_text(s);
+    r.isa = report.gpu->isa;
+    r.what_for = s.what_for;
+    r.threads = 1;
+    r.seconds_p50 = *seconds;
+    r.repetitions = repetitions;
+    r.limit_name = "not measured";
     r.on_gpu = true;
     r.flops = 2 * s.n_tokens * s.n_out * s.n_in;
     r.bytes = 2 * (s.n_out * s.n_in + s.n_tokens * (s.n_in + s.n_out));
     r.fraction_of_limit = std::numeric_limits<double>::quiet_NaN();
     report.rows.push_back(r);
   }
+}
+
+void add_gpu_rows(const std::vector<ProductShape>& shapes, const std::vector<OperationShape>& operations,
+                  const Meter& meter, BenchReport& report) {
+  const auto gpus = gpu_devices();
+  if (gpus.empty()) return;
+  report.gpu = gpus.front();
+  add_cublas_rows(shapes, meter, std::max(5, meter.options().min_repetitions), report);
+  double best = 0;
+  for (const BenchRow& row : report.rows) {
+    if (row.on_gpu) best = std::max(best, static_cast<double>(row.flops) / row.seconds_p50);
+  }
+  auto gpu = open_cuda();
+  if (!gpu.ok()) {
+    report.notes.push_back(gpu.error().message);
+    return;
+  }
+  const auto more = device_rows(**gpu, *report.gpu, meter, shapes, operations, best, report.notes);
+  report.rows.insert(report.rows.end(), more.begin(), more.end());
 }
 
 Result<std::optional<std::regex>> parse_filter(const std::string& text) {
@@ -193,47 +160,66 @@ std::uint64_t cache_bytes() {
   return size > 0 ? static_cast<std::uint64_t>(size) : 0;
 }
 
-Status check_shape(const ProductShape& s, const BenchOptions& options) {
-  constexpr std::int64_t kMaxExtent = 1 << 24;
-  for (const std::int64_t extent : {s.n_out, s.n_in, s.n_tokens, s.groups}) {
-    if (extent >= 1 && extent <= kMaxExtent) continue;
-    return Error{.code = Code::bad_shape,
-                 .message = "a product to measure has an extent that makes no sense",
-                 .field = s.name,
-                 .expected = "1 to 2^24",
-                 .got = std::to_string(extent)};
+void add_library_rows(Meter& meter, const std::vector<ProductShape>& shapes, BenchReport& report) {
+  if (meter.options().library_extent == 0) return;
+  const BlasLibrary* const library = BlasLibrary::find();
+  report.notes.emplace_back(library == nullptr ? BlasLibrary::advice()
+                                               : "GEMM library: " + library->description());
+  if (library == nullptr) return;
+  const auto rows = measure_library(meter, *library, shapes);
+  report.rows.insert(report.rows.end(), rows.begin(), rows.end());
+}
+
+// Rows of the processor, in their order; a request to stop ends it.
+Status measure_shapes(Meter& meter, const std::vector<ProductShape>& shapes,
+                      const std::vector<OperationShape>& operations, std::vector<BenchRow>& rows) {
+  const BenchOptions& options = meter.options();
+  const std::size_t total = shapes.size() + operations.size();
+  for (std::size_t i = 0; i < total; ++i) {
+    if (stop_requested())
+      return Error{.code = Code::interrupted, .message = "stopped while measuring; nothing was stored"};
+    if (i < shapes.size()) {
+      const ProductShape& s = shapes[i];
+      if (meter.wanted(product_kernel(s), product_text(s))) rows.push_back(measure_product(meter, s));
+    } else {
+      const OperationShape& s = operations[i - shapes.size()];
+      if (meter.wanted(kernel_name_of(s), shape_text_of(s))) rows.push_back(measure_operation(meter, s));
+    }
+    if (options.progress) options.progress(i + 1, total);
   }
-  const auto bytes = static_cast<std::uint64_t>(weight_floats(s)) * 4 * static_cast<std::uint64_t>(s.groups);
-  if (bytes <= options.weight_bytes) return {};
-  return Error{.code = Code::memory_limit,
-               .message = "a product to measure does not fit the memory given for weights",
-               .field = s.name,
-               .expected = fmt::format("at most {} bytes", options.weight_bytes),
-               .got = std::to_string(bytes)};
+  return {};
 }
 
 }  // namespace
 
-Result<BenchReport> run_bench(const std::vector<ProductShape>& shapes, const BenchOptions& options) {
-  ASSAY_CHECK(options.threads >= 1 && options.weight_bytes >= (1u << 20));
+Result<BenchReport> run_bench(const std::vector<ProductShape>& shapes, const BenchOptions& options,
+                              const std::vector<OperationShape>& operations) {
+  ASSAY_CHECK(options.threads >= 1 && options.weight_bytes >= (1u << 20) && options.library_extent >= 0);
   ASSAY_TRY(auto filter, parse_filter(options.filter));
   ASSAY_TRY(const Kernels* const table, chosen_kernels());
   BenchReport report;
   ASSAY_TRY(report.machine, this_device());
   report.cache_bytes = cache_bytes();
-  for (const ProductShape& s : shapes) ASSAY_OK(check_shape(s, options));
-  const ProcessorTicks before = processor_ticks();
-  Bench bench(*table, options, std::move(filter));
-  Limits limits = bench.measure_limits(1, report.rows);
-  if (options.threads > 1) limits = bench.measure_limits(options.threads, report.rows);
-  for (std::size_t i = 0; i < shapes.size(); ++i) {
-    if (stop_requested())
-      return Error{.code = Code::interrupted, .message = "stopped while measuring; nothing was stored"};
-    if (bench.wanted(kernel_name(shapes[i]), shape_text(shapes[i])))
-      report.rows.push_back(bench.measure(shapes[i], limits));
-    if (options.progress) options.progress(i + 1, shapes.size());
+  report.clock_source = processor_clock().source;
+  for (const ProductShape& s : shapes) ASSAY_OK(check_product(s, options));
+  for (const OperationShape& s : operations) ASSAY_OK(check_operation(s, options));
+  if (report.cache_bytes > options.weight_bytes / 2) {
+    report.notes.push_back(fmt::format(
+        "the last-level cache ({} MiB) may hold much of the {} MiB that rows read in turn: fractions of the "
+        "read bandwidth can exceed 100 %",
+        report.cache_bytes >> 20, options.weight_bytes >> 20));
   }
-  add_cublas_rows(shapes, bench, std::max(5, options.min_repetitions), report);
+  const ProcessorTicks before = processor_ticks();
+  Meter meter(*table, options, std::move(filter));
+  meter.alone = meter.all = measure_limits(meter, 1, report.rows);
+  measure_integer_peak(meter, 1, report);
+  if (options.threads > 1) {
+    meter.all = measure_limits(meter, options.threads, report.rows);
+    measure_integer_peak(meter, options.threads, report);
+  }
+  ASSAY_OK(measure_shapes(meter, shapes, operations, report.rows));
+  add_library_rows(meter, shapes, report);
+  add_gpu_rows(shapes, operations, meter, report);
   report.steal_fraction = steal_since(before);
   return report;
 }

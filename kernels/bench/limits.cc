@@ -1,6 +1,7 @@
 // The machine's limits in short bursts.
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <string>
@@ -102,6 +103,30 @@ ProcessorTicks processor_ticks() {
 double steal_since(const ProcessorTicks& before) {
   const ProcessorTicks now = processor_ticks();
   return now.all > before.all ? (now.steal - before.steal) / (now.all - before.all) : 0;
+}
+
+ClockReading processor_clock() {
+  constexpr int kMaxProcessors = 64;  // read at most: each costs a system call or more
+  constexpr double kMhzPerKhz = 1e-3;
+  ClockReading clock;
+  for (int i = 0; i < std::min(hardware_threads(), kMaxProcessors); ++i) {
+    std::ifstream in("/sys/devices/system/cpu/cpu" + std::to_string(i) + "/cpufreq/scaling_cur_freq");
+    if (double khz = 0; in >> khz) clock.mhz = std::max(clock.mhz, khz * kMhzPerKhz);
+  }
+  if (clock.mhz > 0) {
+    clock.source = "/sys/devices/system/cpu/*/cpufreq/scaling_cur_freq";
+    return clock;
+  }
+  std::ifstream in("/proc/cpuinfo");
+  int seen = 0;
+  for (std::string line; seen < kMaxProcessors && std::getline(in, line);) {
+    const auto colon = line.find(": ");
+    if (!line.starts_with("cpu MHz") || colon == std::string::npos) continue;
+    ++seen;
+    clock.mhz = std::max(clock.mhz, std::strtod(line.c_str() + colon + 2, nullptr));
+  }
+  if (clock.mhz > 0) clock.source = "/proc/cpuinfo";
+  return clock;
 }
 
 }  // namespace assay

@@ -1,6 +1,8 @@
 // DeepSeek-V3's bill against the figures of its report and of NVIDIA's counts; edited bills against the rules.
 #include "eval/cost/cost.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
@@ -149,6 +151,39 @@ TEST_CASE("cost: an estimate follows the stated utilisation, the measured kernel
   CHECK(measured.level == "measured-kernels");
   CHECK(measured.uses_measurements);
   CHECK(line(measured, "rate of a device") == Approx(0.44 * 3276800 / 0.001));
+}
+
+TEST_CASE("cost: the measured rate is that of our products of many tokens on one device") {
+  Json json = document();
+  json["tokens"] = 14.8e12;
+  json["sequence_length"] = 4096;
+  json["subject"] = "model";
+  const test::Folder folder;
+  Result<Database> database = Database::create(folder.file("a.db"));
+  REQUIRE(database->run(test::sample_rows({})).ok());
+  const auto rate = [&] { return line(*estimate_bill(json, book(), &*database, "plan.json"), "rate of a device"); };
+  const double before = rate();
+  const auto add = [&](int device, const char* kernel, int threads, double flops, const char* limit) {
+    REQUIRE(database
+                ->run(fmt::format("INSERT INTO kernel_measurement (device_id, kernel, shape, isa, what_for, threads, "
+                                  "seconds_p50, spread, repetitions, flops, bytes, fraction_of_limit, limit_name, "
+                                  "measured_at_utc) VALUES ({}, '{}', 's', 'avx2', 'model', {}, 0.001, 0, 5, {}, 1, "
+                                  "0.5, '{}', 't')",
+                                  device, kernel, threads, flops, limit))
+                .ok());
+  };
+  for (const char* kernel : {"attention", "experts-bf16", "head-bf16", "rms-norm", "pack-bf16", "matmul-e4m3",
+                             "gemm-library", "cublas-bf16"})
+    add(1, kernel, 2, 1e6, "fp32 FMA peak");
+  add(1, "matmul-bf16", 2, 1e6, "read bandwidth");
+  add(1, "matmul-bf16", 1, 1e6, "fp32 FMA peak");  // fewer threads
+  CHECK(rate() == Approx(before));
+  add(1, "matmul-bf16", 2, 1e6, "fp32 FMA peak");
+  CHECK(rate() == Approx(0.44 * (3276800 + 1e6) / 0.002));
+  REQUIRE(database->run("INSERT INTO device (id, name, kind, cores, memory_bytes, isa) VALUES (77, 'G', 'gpu', 1, 1, 'sm_90')")
+              .ok());
+  add(77, "matmul-bf16", 1, 5e9, "best cuBLAS bf16 here");
+  CHECK(rate() == Approx(0.44 * 5e9 / 0.001));
 }
 
 TEST_CASE("cost: a bill is recorded with its lines and its price, replacing the older one of its subject") {
