@@ -75,7 +75,9 @@ Result<std::vector<RunReport>> run_suites(Recorder& recorder, EvalModel& model, 
 struct RunEstimate {
   std::uint64_t items = 0, tokens_asked = 0, tokens_computed = 0, tokens_generated = 0;  // generated: at most
   std::int64_t passes = 0;
-  double flops = 0, seconds = 0;
+  double flops = 0, seconds = 0;  // flops: of reading; seconds: of reading, and of generating where that was measured
+  std::optional<double> generating_seconds;  // at most, by the pace of a few answers with short contexts; none where nothing is generated
+  std::int64_t generating_at_once = 0;       // answers by which the pace was measured
   std::uint64_t memory_bytes = 0;  // resident at most, the process included
   bool streamed = false;
 };

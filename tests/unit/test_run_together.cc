@@ -109,8 +109,13 @@ TEST_CASE("runs together: an estimate counts what a run then asks and computes")
   CHECK(estimate->tokens_generated == 0);
   CHECK(estimate->seconds > 0);
   CHECK_FALSE(estimate->streamed);
+  CHECK_FALSE(estimate->generating_seconds.has_value());
   const auto samples = estimate_runs(model, std::span(asks.all).last(1), kTogether);
   REQUIRE(samples.ok());
   CHECK(samples->tokens_generated == 30 * static_cast<std::uint64_t>(asks.all[3].protocol->max_tokens));
   CHECK(samples->tokens_computed <= samples->tokens_asked);
+  REQUIRE(samples->generating_seconds.has_value());
+  CHECK(*samples->generating_seconds > 0);
+  CHECK(samples->generating_at_once == 8);
+  CHECK(samples->seconds > *samples->generating_seconds);  // and the reading
 }
