@@ -8,6 +8,7 @@
 #include "kernels/body_pack.h"
 #include "kernels/tile_scalar.h"
 #include "kernels/body_attention.h"
+#include "kernels/body_latent.h"
 #include "kernels/body_widen.h"
 #include "kernels/body_matmul.h"
 // clang-format on

@@ -148,11 +148,26 @@ float body_read_all(const float* x, std::int64_t n) {
 }
 
 constexpr Kernels make_table(Isa isa, const char* name) {
-  return {
-      isa,           name,          kTileTokens,         body_pack_tokens, body_matmul_block, body_matmul_few,
-      body_rms_norm, body_silu_mul, body_clamped_swiglu, body_add,         body_add_scaled,   body_softmax,
-      body_apply,    body_rotate,   body_attend,         body_maximum,     body_sum_exp,      body_burn_fma,
-      body_read_all};
+  return {isa,
+          name,
+          kTileTokens,
+          body_pack_tokens,
+          body_matmul_block,
+          body_matmul_few,
+          body_rms_norm,
+          body_silu_mul,
+          body_clamped_swiglu,
+          body_add,
+          body_add_scaled,
+          body_softmax,
+          body_apply,
+          body_rotate,
+          body_attend,
+          body_attend_latent,
+          body_maximum,
+          body_sum_exp,
+          body_burn_fma,
+          body_read_all};
 }
 
 }  // namespace

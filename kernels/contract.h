@@ -201,6 +201,18 @@ struct AttentionQuery {
 void attention(const Compute& c, const AttentionShape& shape, const AttentionQuery* queries,
                std::int64_t n_queries);
 
+// MLA in its absorbed form: every query head of a token reads the same key, whose first v_dim numbers are its value. Keys lie in pages
+// of 64 positions (64, qk_dim), one number of a token once; heads are queries of their own. The results are those of attention()
+// with one head, these keys and these values, bit for bit.
+struct LatentShape {
+  std::int64_t qk_dim = 0, v_dim = 0;  // v_dim <= qk_dim
+  float scale = 0;                     // score = dot * scale
+};
+std::size_t latent_page_floats(const LatentShape& shape);
+// Queries: q (qk_dim), out (v_dim); end_key below 2^24.
+void latent_attention(const Compute& c, const LatentShape& shape, const AttentionQuery* queries,
+                      std::int64_t n_queries);
+
 // ---------------------------------------------------------------------------------------------------- head
 // f64 log-probability of `target` in a row of logits: logit - m - log(S); m the maximum; S: blocks of 512
 // elements, in each the strided f32 sum of exp(x - m), blocks added ascending in f64. Rows (n_rows, n),
@@ -292,6 +304,9 @@ struct Kernels {
   // visible pages + v_dim).
   void (*attend)(const AttentionShape& shape, const AttentionQuery* queries, std::int64_t n_queries,
                  std::int64_t head, float* scratch);
+  // Any number of queries that share pages; scratch: kLatentTile * (qk_dim + v_dim + keys of all visible pages).
+  void (*attend_latent)(const LatentShape& shape, const AttentionQuery* queries, std::int64_t n_queries,
+                        float* scratch);
   float (*maximum)(const float* x, std::int64_t n);           // NaNs never win; -inf for none
   float (*sum_exp)(const float* x, std::int64_t n, float m);  // strided sum of exp(x - m)
   // The machine's limits, for kernels/bench: `steps` rounds of independent fused multiply-adds on registers (gives the
@@ -301,5 +316,6 @@ struct Kernels {
 };
 inline constexpr std::int64_t kFewTokens = 4;
 inline constexpr std::int64_t kAttentionTile = 4;
+inline constexpr std::int64_t kLatentTile = 16;
 
 }  // namespace assay

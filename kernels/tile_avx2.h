@@ -11,6 +11,7 @@ constexpr std::int64_t kTileTokens = 6;
 constexpr int kScoreGroups = 1;
 constexpr int kPeakChains = 6;  // independent chains that keep every multiply-add unit busy
 constexpr int kValueLanes = 1;
+constexpr int kLatentTerms = 4;
 constexpr std::int64_t kPrefetchAhead =
     64;  // panel rows: a page of bf16, which is where the machine's own prefetching stops
 

@@ -10,6 +10,7 @@ constexpr std::int64_t kTileTokens = 12;
 constexpr int kScoreGroups = 4;
 constexpr int kPeakChains = 20;  // independent chains that keep every multiply-add unit busy
 constexpr int kValueLanes = 4;
+constexpr int kLatentTerms = 16;
 constexpr std::int64_t kPrefetchAhead =
     64;  // panel rows: a page of bf16, which is where the machine's own prefetching stops
 

@@ -11,6 +11,7 @@ constexpr std::int64_t kTileTokens = 6;
 constexpr int kScoreGroups = 1;
 constexpr int kPeakChains = 4;  // of four registers each: 16 chains, two 4-cycle units and some to spare
 constexpr int kValueLanes = 1;
+constexpr int kLatentTerms = 4;
 constexpr std::int64_t kPrefetchAhead = 64;  // panel rows
 
 struct Weights {

@@ -10,6 +10,7 @@ constexpr std::int64_t kTileTokens = 2;
 constexpr int kScoreGroups = 1;
 constexpr int kPeakChains = 2;  // independent chains that keep every multiply-add unit busy
 constexpr int kValueLanes = 1;
+constexpr int kLatentTerms = 2;
 
 inline F16 widen_low(const std::uint32_t* words) {  // outputs 0 .. 15 of a bf16 panel row
   I16 w;

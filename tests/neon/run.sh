@@ -11,7 +11,7 @@ for tool in $compiler qemu-aarch64-static; do
   command -v $tool >/dev/null 2>&1 || { echo "skipped: no $tool"; exit 77; }
 done
 mkdir -p "$folder"
-sources="attention head math64 matmul memory neon_kernels pack router rows scalar_kernels"
+sources="attention head latent_attention math64 matmul memory neon_kernels pack router rows scalar_kernels"
 set -- tests/neon/print_signature.cc base/check.cc base/parallel.cc
 for name in $sources; do set -- "$@" kernels/$name.cc; done
 $compiler -std=c++20 -O2 -Wall -Wextra -Werror -Wno-psabi -ffp-contract=off -fno-math-errno -I. -static -pthread \

@@ -214,6 +214,27 @@ inline void sign_attention(const Compute& c, Signature& out) {
   }
 }
 
+inline void sign_latent_attention(const Compute& c, Signature& out) {
+  const LatentShape shape{.qk_dim = 40, .v_dim = 33, .scale = 0.158f};
+  constexpr std::int64_t kKeys = 150;
+  std::vector<std::vector<float>> memory;
+  std::vector<const float*> pages;
+  for (std::int64_t i = 0; i * kPageKeys < kKeys; ++i)
+    memory.push_back(signature_floats(latent_page_floats(shape), 81 + static_cast<std::uint64_t>(i), 4));
+  for (const auto& page : memory) pages.push_back(page.data());
+  std::vector<std::vector<float>> q, y(19, std::vector<float>(33));
+  std::vector<AttentionQuery> queries;
+  for (std::size_t i = 0; i < y.size(); ++i) q.push_back(signature_floats(40, 200 + i, 4));
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    const std::int64_t end = kKeys - 18 + static_cast<std::int64_t>(i);
+    queries.push_back({q[i].data(), y[i].data(), pages.data(), i % 2 == 0 ? 0 : end - 70, end});
+  }
+  latent_attention(c, shape, queries.data(), static_cast<std::int64_t>(queries.size()));
+  SignatureHash hash;
+  for (const auto& row : y) hash.add_all(row);
+  out.emplace_back("attention over latents", hash.value());
+}
+
 inline void sign_head(const Compute& c, Signature& out) {
   constexpr std::int64_t kRows = 2, kVocab = 1'300;
   const std::vector<float> logits = signature_floats(kRows * kVocab, 71, 20);
@@ -275,6 +296,7 @@ inline Signature kernel_signature(const Compute& c) {
   sign_functions(c, out);
   sign_rotary(c, out);
   sign_attention(c, out);
+  sign_latent_attention(c, out);
   sign_head(c, out);
   sign_router(c, out);
   return out;
