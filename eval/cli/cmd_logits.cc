@@ -70,6 +70,8 @@ Result<int> run(const Globals& globals, LogitsJob job, const std::vector<std::st
   job.engine.conventions = conventions;
   if (job.engine.device != "cpu" && (job.oracle || !explained.other_path.empty()))
     return lacks("the oracle and --explain compute on the CPU; leave out --device", "--device");
+  if (!job.engine.recipe.empty() && (job.oracle || !explained.other_path.empty()))
+    return lacks("a recipe is one of the f32 path; leave out --oracle and --explain", "--recipe");
   if (!explained.other_path.empty()) return run_explain(globals, job, explained);
   if (job.ids_path.empty()) return lacks("there is nothing to compute; give --ids", "--ids");
   if (job.out_path.empty() && job.trace_path.empty())
@@ -91,6 +93,7 @@ void add_logits(Cli& cli) {
                   "  assay logits suites/data/demo/model --ids ids.json --out f32.safetensors "
                   "--force-experts choices.safetensors\n"
                   "  assay logits suites/data/demo/model --ids ids.json --out mtp.safetensors --mtp\n"
+                  "  assay logits suites/data/demo/model --ids ids.json --out absorbed.safetensors --recipe mla-absorbed\n"
                   "  assay logits suites/data/demo/model --ids ids.json --explain other.safetensors\n"
                   "Conventions (the authors' choice is the default):\n" +
                       convention_help() + mtp_convention_help());

@@ -62,6 +62,7 @@ Result<int> run(const Globals& globals, std::int64_t number) {
 void add_resume(Cli& cli) {
   CLI::App& app = cli.command("resume", "go on with a run that was interrupted or killed",
                               "  assay resume 3                the run's number, as `assay run` printed it and the viewer shows it\n"
+                              "  assay resume 3 --recipe mla-absorbed     a run that was started so\n"
                               "  assay resume 3 --db other.db");
   auto number = std::make_shared<std::int64_t>(0);
   app.add_option("RUN", *number, "number of the run; what it has is kept, only the rest is asked")->required();

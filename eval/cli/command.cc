@@ -34,6 +34,10 @@ Cli::Cli(CLI::App& root) : root_(root) {
       ->check(CLI::NonNegativeNumber);
   root.add_option("--prefill-chunk", globals_.prefill_chunk, "tokens of one prompt at a time (for tests)")
       ->check(CLI::NonNegativeNumber);
+  root.add_option("--recipe", globals_.recipe,
+                  "another order of the same arithmetic, recorded with a run: mla-absorbed (MLA over the latents that its cache "
+                  "holds; DeepSeek-V2 and V3, on the CPU)")
+      ->check(CLI::IsMember({"mla-absorbed"}));
   root.add_option(
           "--device", globals_.device,
           "what computes: cpu, cuda (the first device), emulated (the GPU's kernels on the CPU, for tests)")

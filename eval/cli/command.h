@@ -26,6 +26,7 @@ struct Globals {
   std::int64_t wave_tokens = 0;    // 0: chosen by the engine; for tests
   std::int64_t prefill_chunk = 0;  // likewise
   bool no_prefix_reuse = false;    // for tests
+  std::string recipe;              // "" or mla-absorbed
   std::string device = "cpu";      // cpu, cuda, emulated
   std::string gpu_arithmetic = "canonical";  // canonical, bf16, fp8
   int http_parallel = 128;         // of a MODEL that is a server

@@ -12,6 +12,7 @@ Result<EngineOptions> engine_options(const Globals& globals) {
   out.prefix_reuse = !globals.no_prefix_reuse;
   out.spill_folder = globals.tmp;
   if (out.spill_folder.empty()) out.spill_folder = std::filesystem::path(globals.db).parent_path().string();
+  out.recipe = globals.recipe;
   out.device = globals.device;
   out.gpu_arithmetic = globals.gpu_arithmetic;
   out.remote.parallel = globals.http_parallel;

@@ -185,6 +185,10 @@ std::string api_key_for(std::string_view url) {
 }
 
 Result<EvalModel> load_http_model(const std::string& model, const EngineOptions& options, const std::string& name) {
+  if (!options.recipe.empty()) {
+    return Error{.code = Code::usage, .message = "a server computes by its own recipe; leave the option out, or give it to `assay serve`", .field = "--recipe",
+                 .got = options.recipe};
+  }
   ASSAY_TRY(const HttpAddress address, parse_http_address(model));
   ASSAY_TRY(Server server, find_server(address, options.remote, 1));
   EvalModel loaded{.name = name.empty() ? server.model.id : name, .source = model, .engine = nullptr, .tokenizer = {}, .asks_texts = true};

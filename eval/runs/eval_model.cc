@@ -12,6 +12,7 @@
 #include "eval/http/http_model.h"
 #include "reference/model/cuda_engine.h"
 #include "reference/model/gguf_config.h"
+#include "reference/model/recipes.h"
 #include "reference/model/tensors.h"
 #include "reference/weights/locate.h"
 
@@ -119,7 +120,7 @@ Result<EvalModel> load_eval_model(const std::string& model, const EngineOptions&
   const ModelCounts counts = count_model(*config_here);
   loaded.params_total = counts.params_total;
   loaded.params_active = counts.params_active;
-  loaded.recipe = name_of(config_here->quant.recipe);
+  loaded.recipe = recipe_of(*config_here);
   return loaded;
 }
 

@@ -193,6 +193,7 @@ Result<LogitsReport> run_engine(LogitsJob job, const IdPrompts& prompts, ModelFi
   ASSAY_TRY(const std::unique_ptr<Engine> engine, Engine::load(std::move(files), job.engine));
   report.backend = engine->name();
   report.conventions = engine->conventions();
+  if (!job.engine.recipe.empty()) report.conventions.emplace_back("recipe", job.engine.recipe);
   std::vector<RouterTrace> routing;
   std::vector<std::vector<float>> states;
   ASSAY_TRY(const auto logits, engine->logits(prompts, forced, &routing, job.mtp ? &states : nullptr,

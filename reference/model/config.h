@@ -44,6 +44,8 @@ enum class SoftmaxScale : std::uint8_t {
 };  // DeepSeek's YaRN multiplies the scale by mscale²
 enum class RopeGain : std::uint8_t { authors, transformers };     // factor on cos and sin under YaRN
 enum class LatentEps : std::uint8_t { fixed, rms_norm_eps };      // fixed: 1e-6 whatever rms_norm_eps says
+// What MLA computes with: keys and values of every head, or the latent that all heads share (recipes.h, mla-absorbed).
+enum class LatentForm : std::uint8_t { expanded, absorbed };
 enum class ClipOrder : std::uint8_t { before_norm, after_norm };  // OLMoE clip_qkv
 enum class ExpertStorage : std::uint8_t {
   per_expert,    // each expert's gate, up and down apart
@@ -116,6 +118,7 @@ struct ModelConfig {
   double clip_qkv = 0;  // 0: none
   ClipOrder clip_order = ClipOrder::before_norm;
   LatentEps latent_eps = LatentEps::fixed;
+  LatentForm latent_form = LatentForm::expanded;
   SoftmaxScale softmax_scale = SoftmaxScale::plain;
   RopeConfig rope;
 
@@ -145,6 +148,7 @@ struct ModelConfig {
   }
   std::int64_t value_dim() const { return attention == AttentionKind::latent ? v_head_dim : head_dim; }
   std::int64_t rope_dim() const { return attention == AttentionKind::latent ? qk_rope_head_dim : head_dim; }
+  bool absorbs() const { return attention == AttentionKind::latent && latent_form == LatentForm::absorbed; }
   std::int64_t n_moe_layers() const;
   // Keys that a query of this layer sees, itself included; 0: all.
   std::int64_t window_of(std::size_t layer) const;

@@ -218,6 +218,12 @@ Result<std::unique_ptr<CudaEngine>> CudaEngine::load(const std::string& path, co
 
 Result<std::unique_ptr<CudaEngine>> CudaEngine::load(ModelFiles files, const EngineOptions& options,
                                                      const CudaOptions& cuda) {
+  if (!options.recipe.empty()) {
+    return Error{.code = Code::unsupported,
+                 .message = "this recipe is computed on the CPU only; leave out --device",
+                 .field = "--recipe",
+                 .got = options.recipe};
+  }
   for (const std::string& convention : options.conventions)
     ASSAY_OK(set_convention(files.config, convention));
   ASSAY_OK(check_f32_conventions(files.config));

@@ -8,6 +8,7 @@
 #include "kernels/select.h"
 #include "reference/model/conventions.h"
 #include "reference/model/engine_state.h"
+#include "reference/model/recipes.h"
 
 namespace assay {
 namespace {
@@ -151,6 +152,7 @@ Result<std::unique_ptr<Engine>> Engine::load(ModelFiles files, const EngineOptio
   for (const std::string& convention : options.conventions)
     ASSAY_OK(set_convention(files.config, convention));
   ASSAY_OK(check_f32_conventions(files.config));
+  ASSAY_OK(set_recipe(files.config, options.recipe));
   ASSAY_TRY(const Kernels* kernels, options.isa.empty() ? chosen_kernels() : select_kernels(options.isa));
   ASSAY_TRY(const StackBytes sizes, measure_stack(files, files.config, {}));
   auto state =

@@ -31,6 +31,7 @@ struct EngineOptions {
   std::optional<std::uint64_t> hold_weight_bytes = {}, hold_state_bytes = {};
   std::int64_t slab_rows = 0;  // likewise: rows that visit a layer together, at most; 0: as planned
   std::vector<std::string> conventions = {};  // "NAME=VALUE" (conventions.h)
+  std::string recipe = {};                    // "" or "mla-absorbed" (recipes.h)
   std::string isa = {};                       // "" for the best, or as ASSAY_ISA
   std::string device = "cpu";                // not the engine's: "cuda" and "emulated" are cuda_engine.h's
   std::string gpu_arithmetic = "canonical";  // likewise: CudaOptions::arithmetic

@@ -79,6 +79,7 @@ Forward::Forward(const ModelFiles& files, const ModelConfig& config, const Compu
             .qk_dim = c.key_dim(),
             .v_dim = c.value_dim(),
             .scale = static_cast<float>(attention_scale(c))};
+  latent_ = {.qk_dim = c.kv_lora_rank + c.qk_rope_head_dim, .v_dim = c.kv_lora_rank, .scale = shape_.scale};
   const std::int64_t heads = c.num_attention_heads;
   inputs_width_ =
       c.attention == AttentionKind::grouped
@@ -88,7 +89,9 @@ Forward::Forward(const ModelFiles& files, const ModelConfig& config, const Compu
   for (const auto& layer : c.layers) moe_index_.push_back(layer.is_moe ? n_moe++ : n_moe);
 }
 
-std::int64_t Forward::page_floats_per_layer() const { return static_cast<std::int64_t>(page_floats(shape_)); }
+std::int64_t Forward::page_floats_per_layer() const {
+  return static_cast<std::int64_t>(config_.absorbs() ? latent_page_floats(latent_) : page_floats(shape_));
+}
 
 void Forward::linear(const PackedLinear& w, const float* x, std::int64_t x_stride, float* y) const {
   const std::int64_t n_out = w.matrix.n_out;
@@ -179,11 +182,12 @@ void Forward::project_latent(const PackedLayer& layer) {
   }
   float* latent = inputs + first;
   rms_norm_strided(compute_, latent, width, layer.kv_a_norm.data(), n_, c.kv_lora_rank, eps, latent, width);
-  linear(layer.kv_b, latent, width, at_least(kv_, n_, layer.kv_b.matrix.n_out));
+  if (!c.absorbs()) linear(layer.kv_b, latent, width, at_least(kv_, n_, layer.kv_b.matrix.n_out));
   rotary(compute_, latent + c.kv_lora_rank, n_, width, 1, c.qk_rope_head_dim, pairs, pairs_of(c.rope.layout),
          cos_.data(), sin_.data());
   rotary(compute_, q + c.qk_nope_head_dim, n_, qk, heads, c.key_dim(), pairs, pairs_of(c.rope.layout),
          cos_.data(), sin_.data());
+  if (c.absorbs()) absorb_queries(layer);
 }
 
 void Forward::norm_heads(const PackedLayer& layer) {
@@ -246,6 +250,7 @@ void Forward::latent_keys(std::int64_t row, float* keys) const {
 void Forward::store_row(std::int64_t row, float* page, std::int64_t slot, float* scratch) const {
   const ModelConfig& c = config_;
   const float* inputs = inputs_.data() + row * inputs_width_;
+  if (c.absorbs()) return store_latent(row, page, slot);
   if (c.attention == AttentionKind::grouped) {
     const float* k = inputs + c.num_attention_heads * c.head_dim;
     store_key_value(shape_, k, c.head_dim, k + c.num_key_value_heads * c.head_dim, c.head_dim, page, slot);
@@ -281,6 +286,7 @@ void Forward::inherit(const Batch& batch) {
   const bool any = std::any_of(batch.segments.begin(), batch.segments.end(),
                                [](const Segment& s) { return s.inherited_page >= 0; });
   if (!any) return;
+  if (config_.absorbs()) return inherit_latents(batch);
   const auto copy = [&](std::size_t head, int) {
     const std::int64_t begin = static_cast<std::int64_t>(head) * kPageKeys * (dk + dv);
     for (std::size_t s = 0; s < batch.segments.size(); ++s) {
@@ -315,8 +321,10 @@ void Forward::attend(const Batch& batch, const PackedLayer& layer, std::int64_t 
                           .pages = page_pointers_.data() + first_page_[s],
                           .first_key = window > 0 ? std::max<std::int64_t>(0, end - window) : 0,
                           .end_key = end});
+      if (config_.absorbs()) spread_heads(row);
     }
   }
+  if (config_.absorbs()) return attend_latents(layer);
   AttentionShape shape = shape_;
   shape.sinks = layer.sinks.empty() ? nullptr : layer.sinks.data();
   assay::attention(compute_, shape, queries_.data(), static_cast<std::int64_t>(queries_.size()));
@@ -542,8 +550,8 @@ void Forward::finish_layer(std::int64_t i, const PackedLayer& layer, const float
 
 void Forward::drop_buffers() {
   for (std::vector<float>* buffer :
-       {&normed_, &inputs_, &q_, &kv_, &context_, &cos_, &sin_, &gate_up_, &inner_, &out_, &shared_,
-        &router_logits_, &expert_out_, &logits_, &cos_table_, &sin_table_})
+       {&normed_, &inputs_, &q_, &kv_, &context_, &latent_q_, &latent_context_, &cos_, &sin_, &gate_up_,
+        &inner_, &out_, &shared_, &router_logits_, &expert_out_, &logits_, &cos_table_, &sin_table_})
     *buffer = {};
 }
 

@@ -92,6 +92,17 @@ class Forward {
   void linear(const PackedLinear& w, const float* x, std::int64_t x_stride, float* y) const;
   void norm_heads(const PackedLayer& layer);
   void latent_keys(std::int64_t row, float* keys) const;
+  // Of a row of inputs_: where the latent begins, behind which the rotated key lies.
+  std::int64_t latent_begin() const {
+    return config_.q_lora_rank > 0 ? config_.q_lora_rank : config_.num_attention_heads * config_.key_dim();
+  }
+
+  // forward_absorbed.cc: the recipe mla-absorbed
+  void absorb_queries(const PackedLayer& layer);
+  void store_latent(std::int64_t row, float* page, std::int64_t slot) const;
+  void inherit_latents(const Batch& batch) const;
+  void spread_heads(std::int64_t row);
+  void attend_latents(const PackedLayer& layer);
 
   // forward_trace.cc
   void observe(Point point, const float* x, std::int64_t width, std::int64_t stride) const;
@@ -105,6 +116,7 @@ class Forward {
   const ModelConfig& config_;
   Compute compute_;
   AttentionShape shape_;
+  LatentShape latent_;               // absorbed
   std::vector<double> frequencies_;  // (rope_dim / 2)
   double gain_ = 1;
   std::vector<float> cos_table_, sin_table_;  // (positions seen so far, rope_dim / 2)
@@ -119,6 +131,8 @@ class Forward {
   std::vector<float> inputs_;  // (n, inputs_width_)
   std::vector<float> q_, kv_,
       context_;                   // (n, heads * key_dim), (n, heads * (nope + v)), (n, heads * value_dim)
+  std::vector<float> latent_q_,
+      latent_context_;            // absorbed: (n, heads, kv_lora_rank + rope), (n, heads, kv_lora_rank)
   std::vector<float> cos_, sin_;  // (n, rope_dim / 2)
   std::vector<float> gate_up_, inner_, out_, shared_;
   std::vector<float> router_logits_, expert_out_;

@@ -30,7 +30,9 @@ void Forward::observe_attention() const {
   const ModelConfig& c = config_;
   const std::int64_t heads = c.num_attention_heads, kv_heads = c.num_key_value_heads, dk = c.key_dim(),
                      dv = c.value_dim();
-  if (c.attention == AttentionKind::latent) {
+  if (c.absorbs()) {  // no head has keys and values of its own
+    observe(Point::q, q_.data(), heads * dk, heads * dk);
+  } else if (c.attention == AttentionKind::latent) {
     const std::int64_t part = c.qk_nope_head_dim + dv;
     std::vector<float> k(static_cast<std::size_t>(n_ * heads * dk)),
         v(static_cast<std::size_t>(n_ * heads * dv));

@@ -60,19 +60,28 @@ std::int64_t default_wave(const MemoryFacts& f, bool resident, double flops_per_
   return std::clamp(static_cast<std::int64_t>(kWaveFlops / flops_per_row), kLeastWaveRows, most);
 }
 
+constexpr std::int64_t kQueryFloats =
+    static_cast<std::int64_t>(sizeof(AttentionQuery) / sizeof(float));  // heads are queries of their own
+
+// Floats of a row from the normed state to what attention read.
+std::int64_t attention_floats(const ModelConfig& c) {
+  const std::int64_t heads = c.num_attention_heads, latent = c.kv_lora_rank + c.qk_rope_head_dim;
+  if (c.absorbs())  // a query of each head in the latent space, what it read there, that once more in tiles
+    return c.q_lora_rank + latent +
+           heads * (2 * c.key_dim() + latent + 2 * c.kv_lora_rank + c.value_dim() + kQueryFloats);
+  if (c.attention == AttentionKind::latent)
+    return c.q_lora_rank + c.kv_lora_rank + heads * (3 * c.key_dim() + 2 * c.value_dim());
+  return (heads + 2 * c.num_key_value_heads) * c.head_dim + heads * c.value_dim();
+}
+
 }  // namespace
 
 std::int64_t bytes_per_row(const ModelConfig& c) {
-  const std::int64_t heads = c.num_attention_heads;
-  const std::int64_t attention =
-      c.attention == AttentionKind::latent
-          ? c.q_lora_rank + c.kv_lora_rank + heads * (3 * c.key_dim() + 2 * c.value_dim())
-          : (heads + 2 * c.num_key_value_heads) * c.head_dim + heads * c.value_dim();
   const std::int64_t routed =
       c.n_moe_layers() > 0 ? c.router.n_chosen * (3 * c.moe_intermediate_size + c.hidden_size + 4) : 0;
   const std::int64_t feed_forward =
       std::max({3 * c.intermediate_size, routed, 3 * c.shared_intermediate_size});
-  return (3 * c.hidden_size + attention + feed_forward + c.router.n_experts + c.rope_dim()) *
+  return (3 * c.hidden_size + attention_floats(c) + feed_forward + c.router.n_experts + c.rope_dim()) *
              static_cast<std::int64_t>(sizeof(float)) +
          128;  // ids, positions, the plan
 }

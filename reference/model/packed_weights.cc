@@ -60,6 +60,31 @@ class Packer {
     return linear({ref.down}, out.down);
   }
 
+  // kv_b of MLA by heads, in f32: the keys' rows transposed, so that they lead a query into the latent space, and the values' rows.
+  Status by_heads(const WeightRef& ref, std::int64_t nope, std::int64_t v_dim, PackedLayer& out) {
+    const std::int64_t each = nope + v_dim, rank = ref.n_in, heads = ref.n_out / each;
+    ASSAY_CHECK(ref.whole() && heads * each == ref.n_out);
+    if (does_ == Does::prefetch) return prefetch({LinearRef{.weight = ref, .bias = {}}});
+    if (does_ == Does::measure) return measure_heads(heads, nope, v_dim, rank);
+    std::vector<float> rows(static_cast<std::size_t>(each * rank)),
+        turned(static_cast<std::size_t>(nope * rank));
+    ASSAY_TRY(const TensorView* view, stored_tensor(files_.checkpoint, ref));
+    out.k_up.resize(static_cast<std::size_t>(heads));
+    out.v_up.resize(static_cast<std::size_t>(heads));
+    for (std::int64_t h = 0; h < heads; ++h) {
+      ASSAY_OK(rows_of(*view, h * each, each, rank, rows.data()));
+      for (std::int64_t d = 0; d < nope; ++d) {
+        for (std::int64_t r = 0; r < rank; ++r)
+          turned[static_cast<std::size_t>(r * nope + d)] = rows[static_cast<std::size_t>(d * rank + r)];
+      }
+      ASSAY_OK(pack_head(ref.name, turned.data(), rank, nope, out.k_up[static_cast<std::size_t>(h)]));
+      ASSAY_OK(
+          pack_head(ref.name, rows.data() + nope * rank, v_dim, rank, out.v_up[static_cast<std::size_t>(h)]));
+    }
+    release(ref);
+    return {};
+  }
+
   std::uint64_t bytes() const { return bytes_; }
   std::uint64_t packing() const {
     return packing_;
@@ -76,6 +101,22 @@ class Packer {
     packing_ = std::max(packing_, slices ? 3 * kSliceNumbers * sizeof(float) : 3 * bytes);
     for (const LinearRef& part : parts)
       bytes_ += part.has_bias() ? static_cast<std::uint64_t>(n_out) * sizeof(float) : 0;
+    return {};
+  }
+
+  Status measure_heads(std::int64_t heads, std::int64_t nope, std::int64_t v_dim, std::int64_t rank) {
+    const auto rounded = [](std::size_t bytes) { return static_cast<std::uint64_t>((bytes + 63) / 64 * 64); };
+    bytes_ += static_cast<std::uint64_t>(heads) * (rounded(packed_bytes(WeightFormat::f32, rank, nope)) +
+                                                   rounded(packed_bytes(WeightFormat::f32, v_dim, rank)));
+    const auto numbers = static_cast<std::uint64_t>((2 * nope + v_dim) * rank);
+    packing_ = std::max<std::uint64_t>(packing_, 2 * numbers * sizeof(float));
+    return {};
+  }
+
+  Status pack_head(const std::string& name, const float* rows, std::int64_t n_out, std::int64_t n_in,
+                   PackedLinear& out) {
+    ASSAY_OK(reserve(name, packed_bytes(WeightFormat::f32, n_out, n_in), out));
+    out.matrix = pack(rows, WeightFormat::f32, n_out, n_in, out.memory.get());
     return {};
   }
 
@@ -357,10 +398,10 @@ Status pack_latent(Packer& from, const ModelConfig& c, const std::string& p, Pac
     ASSAY_OK(from.linear({linear_ref(p + ".q_b_proj", q, c.q_lora_rank)}, l.q_b));
   }
   ASSAY_OK(from.norm(p + ".kv_a_layernorm", c.kv_lora_rank, l.kv_a_norm));
-  return from.linear(
-      {linear_ref(p + ".kv_b_proj", c.num_attention_heads * (c.qk_nope_head_dim + c.v_head_dim),
-                  c.kv_lora_rank)},
-      l.kv_b);
+  const LinearRef kv_b = linear_ref(
+      p + ".kv_b_proj", c.num_attention_heads * (c.qk_nope_head_dim + c.v_head_dim), c.kv_lora_rank);
+  if (c.absorbs()) return from.by_heads(kv_b.weight, c.qk_nope_head_dim, c.v_head_dim, l);
+  return from.linear({kv_b}, l.kv_b);
 }
 
 Status pack_grouped(Packer& from, const ModelConfig& c, const std::string& p, PackedLayer& l) {

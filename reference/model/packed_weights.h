@@ -29,7 +29,9 @@ struct PackedLayer {
   std::vector<float> q_a_norm, kv_a_norm;  // latent
   std::vector<float> sinks;                // (heads) or empty
   PackedLinear inputs;     // all that reads the normed hidden state: q, k, v; latent: q_a (or q), kv_a
-  PackedLinear q_b, kv_b;  // latent
+  PackedLinear q_b, kv_b;  // latent; the absorbed form has the next two in place of kv_b
+  std::vector<PackedLinear> k_up,
+      v_up;  // of each head (kv_lora_rank, nope), transposed, and (v, kv_lora_rank); f32
   PackedLinear o;
   PackedMlp dense, shared;
   PackedLinear router, shared_gate;

@@ -247,8 +247,9 @@ ModelCounts count_model(const ModelConfig& c) {
   if (c.tie_word_embeddings) out.forward_flops_per_token += 2 * c.vocab_size * c.hidden_size;
   const std::int64_t bytes = c.torch_dtype == "float32" ? 4 : 2;  // caches are kept in the model's own format
   out.kv_bytes_per_token = cached_elements_per_token(c) * c.num_hidden_layers * bytes;
-  out.attention_flops_per_key =
-      2 * c.num_attention_heads * (c.key_dim() + c.value_dim()) * c.num_hidden_layers;
+  const std::int64_t key_and_value =
+      c.absorbs() ? 2 * c.kv_lora_rank + c.qk_rope_head_dim : c.key_dim() + c.value_dim();
+  out.attention_flops_per_key = 2 * c.num_attention_heads * key_and_value * c.num_hidden_layers;
   ASSAY_CHECK(out.params_active <= out.params_total);
   return out;
 }

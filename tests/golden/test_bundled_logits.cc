@@ -57,14 +57,10 @@ void compare(const Checkpoint& file, std::size_t i, const std::vector<T>& got, d
   }
 }
 
-}  // namespace
-
-TEST_CASE(
-    "bundled model: f32 path within 1e-5 of the largest logit of transformers in float64, arg-max where it "
-    "is decided") {
+void check_bundled(const std::string& recipe) {
   const auto file = Checkpoint::open(kData + "/bundled_logits.safetensors");
   REQUIRE(file.ok());
-  auto engine = Engine::load(kModel, EngineOptions{.threads = 2});
+  auto engine = Engine::load(kModel, EngineOptions{.threads = 2, .recipe = recipe});
   REQUIRE(engine.ok());
   std::vector<RouterTrace> traces;
   const auto got = (*engine)->logits(prompts(), {}, &traces);
@@ -82,6 +78,16 @@ TEST_CASE(
   CHECK(worst.wrong_argmax == 0);
   CHECK(worst.decided > 400);
 }
+
+}  // namespace
+
+TEST_CASE(
+    "bundled model: f32 path within 1e-5 of the largest logit of transformers in float64, arg-max where it "
+    "is decided") {
+  check_bundled("");
+}
+
+TEST_CASE("bundled model: the recipe mla-absorbed within the same bar") { check_bundled("mla-absorbed"); }
 
 TEST_CASE("bundled model: f64 oracle within 1e-9 of transformers in float64") {
   const auto file = Checkpoint::open(kData + "/bundled_logits.safetensors");

@@ -158,10 +158,12 @@ TEST_CASE(
 
 TEST_CASE("mtp: the f32 engine is within 1e-5 of the largest logit and never closer than f32 can be") {
   const Checkpoint file = mtp_goldens();
-  for (const std::string model : {"bundled", "small"}) {
+  for (const std::string whole : {"bundled", "small", "bundled mla-absorbed", "small mla-absorbed"}) {
+    const std::string model = whole.substr(0, whole.find(' ')),
+                      recipe = whole == model ? "" : whole.substr(model.size() + 1);
     if (skipped(model)) continue;
-    const auto engine =
-        Engine::load(open_chained(model == "bundled" ? kBundled : kSmall), EngineOptions{.threads = 2});
+    const auto engine = Engine::load(open_chained(model == "bundled" ? kBundled : kSmall),
+                                     EngineOptions{.threads = 2, .recipe = recipe});
     REQUIRE(engine.ok());
     const auto prompts = prompts_of(file, model);
     std::vector<std::vector<float>> states;

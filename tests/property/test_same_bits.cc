@@ -101,16 +101,18 @@ std::vector<std::uint64_t> bits_of(const std::vector<ScoreAnswer>& answers) {
   return out;
 }
 
-std::unique_ptr<Engine> load(const small::Model& model, EngineOptions options) {
+std::unique_ptr<Engine> load(const small::Model& model, EngineOptions options,
+                             const std::string& recipe = "") {
   options.spill_folder = model.folder.path();
+  options.recipe = recipe;
   auto engine = Engine::load(model.folder.path(), options);
   if (!engine.ok()) FAIL(engine.error().text());
   return std::move(*engine);
 }
 
-void check_scores(const small::Model& model) {
+void check_scores(const small::Model& model, const std::string& recipe = "") {
   const auto asked = requests(model.files.config.vocab_size);
-  const auto plain = load(model, {});
+  const auto plain = load(model, {}, recipe);
   const auto expected = plain->score(asked);
   REQUIRE(expected.ok());
   const auto bits = bits_of(*expected);
@@ -118,7 +120,7 @@ void check_scores(const small::Model& model) {
   CHECK(std::ranges::count(bits, UINT64_MAX) == 0);
   for (const Way& way : ways()) {
     INFO(way.name);
-    const auto engine = load(model, way.options);
+    const auto engine = load(model, way.options, recipe);
     CHECK(engine->is_streamed() == way.options.hold_weight_bytes.has_value());
     const auto got = engine->score(asked);
     REQUIRE(got.ok());
@@ -130,18 +132,18 @@ void check_scores(const small::Model& model) {
   }
 }
 
-void check_samples(const small::Model& model) {
+void check_samples(const small::Model& model, const std::string& recipe = "") {
   std::vector<GenerateRequest> asked;
   for (const ScoreRequest& request : requests(model.files.config.vocab_size))
     asked.push_back({.ids = request.ids, .item = asked.size()});
   asked.push_back({.ids = {3}, .item = asked.size()});
   const GenerateOptions options{.max_tokens = 9, .samples = 3, .temperature = 1.1, .top_k = 20, .seed = 5};
-  const auto plain = load(model, {});
+  const auto plain = load(model, {}, recipe);
   const auto expected = plain->generate(asked, options);
   REQUIRE(expected.ok());
   for (const Way& way : ways()) {
     INFO(way.name);
-    const auto engine = load(model, way.options);
+    const auto engine = load(model, way.options, recipe);
     const auto got = engine->generate(asked, options);
     REQUIRE(got.ok());
     REQUIRE(got->size() == expected->size());
@@ -179,6 +181,24 @@ TEST_CASE(
   for (const std::string& family : kFamilies) {
     INFO(family);
     check_samples(small::Model(family));
+  }
+}
+
+// The last two families have latent attention.
+TEST_CASE(
+    "same bits: scores and samples of the recipe mla-absorbed over all those ways, and none of them the "
+    "expanded form's") {
+  for (const std::string& family : {kFamilies[8], kFamilies[9]}) {
+    INFO(family);
+    const small::Model model(family), hard(family, rising);
+    check_scores(model, "mla-absorbed");
+    check_scores(hard, "mla-absorbed");
+    check_samples(model, "mla-absorbed");
+    const auto asked = requests(model.files.config.vocab_size);
+    const auto expanded = load(model, {})->score(asked),
+               absorbed = load(model, {}, "mla-absorbed")->score(asked);
+    REQUIRE((expanded.ok() && absorbed.ok()));
+    CHECK(bits_of(*expanded) != bits_of(*absorbed));
   }
 }
 

@@ -6,8 +6,19 @@ using namespace assay;
 
 namespace {
 
+const char* const kLatentPlain =
+    R"({"model_type": "deepseek_v2", "kv_lora_rank": 14, "q_lora_rank": null, "qk_nope_head_dim": 6,
+    "qk_rope_head_dim": 4, "v_head_dim": 7, "n_routed_experts": 8, "num_experts_per_tok": 3, "n_shared_experts": 2,
+    "moe_intermediate_size": 10, "first_k_dense_replace": 1, "topk_method": "group_limited_greedy", "n_group": 4,
+    "topk_group": 2, "routed_scaling_factor": 3.0, "scoring_func": "softmax",
+    "rope_scaling": {"type": "yarn", "factor": 8, "original_max_position_embeddings": 32, "mscale": 1.0, "mscale_all_dim": 0.707}})";
+const char* const kLatentLowRank =
+    R"({"model_type": "deepseek_v3", "kv_lora_rank": 14, "q_lora_rank": 11, "qk_nope_head_dim": 6,
+    "qk_rope_head_dim": 4, "v_head_dim": 7, "n_routed_experts": 8, "num_experts_per_tok": 3, "n_shared_experts": 1,
+    "moe_intermediate_size": 10, "n_group": 4, "topk_group": 2, "routed_scaling_factor": 2.5, "norm_topk_prob": true})";
+
 // Within the bar of the project's larger comparisons, and not closer than f32 can be.
-void check_paths_agree(const std::string& own) {
+void check_paths_agree(const std::string& own, const EngineOptions& options = {}) {
   INFO(own);
   const small::Model model(own);
   const auto ids = small::prompt(100, model.files.config.vocab_size);
@@ -15,7 +26,7 @@ void check_paths_agree(const std::string& own) {
   REQUIRE(oracle.ok());
   RouterTrace expected_trace;
   const auto expected = oracle->logits(ids, nullptr, &expected_trace);
-  auto engine = Engine::load(model.folder.path(), {});
+  auto engine = Engine::load(model.folder.path(), options);
   REQUIRE(engine.ok());
   std::vector<RouterTrace> traces;
   const std::vector<std::vector<std::int32_t>> prompts = {ids};
@@ -71,19 +82,16 @@ TEST_CASE("small models: both paths agree on mixtures, shared experts with a gat
 TEST_CASE(
     "small models: both paths agree on latent attention without low rank, groups by maximum, dense layers "
     "first") {
-  check_paths_agree(
-      R"({"model_type": "deepseek_v2", "kv_lora_rank": 14, "q_lora_rank": null, "qk_nope_head_dim": 6,
-    "qk_rope_head_dim": 4, "v_head_dim": 7, "n_routed_experts": 8, "num_experts_per_tok": 3, "n_shared_experts": 2,
-    "moe_intermediate_size": 10, "first_k_dense_replace": 1, "topk_method": "group_limited_greedy", "n_group": 4,
-    "topk_group": 2, "routed_scaling_factor": 3.0, "scoring_func": "softmax",
-    "rope_scaling": {"type": "yarn", "factor": 8, "original_max_position_embeddings": 32, "mscale": 1.0, "mscale_all_dim": 0.707}})");
+  check_paths_agree(kLatentPlain);
 }
 
 TEST_CASE("small models: both paths agree on latent attention with low rank and groups by the sum of two") {
-  check_paths_agree(
-      R"({"model_type": "deepseek_v3", "kv_lora_rank": 14, "q_lora_rank": 11, "qk_nope_head_dim": 6,
-    "qk_rope_head_dim": 4, "v_head_dim": 7, "n_routed_experts": 8, "num_experts_per_tok": 3, "n_shared_experts": 1,
-    "moe_intermediate_size": 10, "n_group": 4, "topk_group": 2, "routed_scaling_factor": 2.5, "norm_topk_prob": true})");
+  check_paths_agree(kLatentLowRank);
+}
+
+TEST_CASE("small models: both paths agree on latent attention in its absorbed form") {
+  check_paths_agree(kLatentPlain, {.recipe = "mla-absorbed"});
+  check_paths_agree(kLatentLowRank, {.recipe = "mla-absorbed"});
 }
 
 // Beginnings of 70 and of 3 tokens: the first ends in the second page, whose keys each branch inherits.

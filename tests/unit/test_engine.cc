@@ -68,6 +68,22 @@ bool same(const std::vector<GenerateAnswer>& a, const std::vector<GenerateAnswer
       });
 }
 
+void check_made_is_scored(const EngineOptions& options) {
+  const auto engine = engine_with(options);
+  const std::vector<GenerateRequest> requests = {{.ids = prompts()[4], .item = 0}};
+  const auto made = engine->generate(requests, {.max_tokens = 20});
+  REQUIRE(made.ok());
+  std::vector<std::int32_t> whole = requests[0].ids;
+  whole.insert(whole.end(), (*made)[0].ids.begin(), (*made)[0].ids.end());
+  const std::vector<ScoreRequest> again = {
+      {.ids = whole, .scored_from = static_cast<std::int64_t>(requests[0].ids.size())}};
+  const auto scored = engine->score(again);
+  REQUIRE(scored.ok());
+  CHECK((*scored)[0].greedy);
+  for (std::size_t i = 0; i < (*made)[0].ids.size(); ++i)
+    CHECK((*scored)[0].tokens[i].logprob == (*made)[0].logprobs[i]);
+}
+
 }  // namespace
 
 TEST_CASE(
@@ -121,19 +137,8 @@ TEST_CASE(
 }
 
 TEST_CASE("engine: generated log-probabilities are those of scoring the same text, bit for bit") {
-  const auto engine = engine_with({});
-  const std::vector<GenerateRequest> requests = {{.ids = prompts()[4], .item = 0}};
-  const auto made = engine->generate(requests, {.max_tokens = 20});
-  REQUIRE(made.ok());
-  std::vector<std::int32_t> whole = requests[0].ids;
-  whole.insert(whole.end(), (*made)[0].ids.begin(), (*made)[0].ids.end());
-  const std::vector<ScoreRequest> again = {
-      {.ids = whole, .scored_from = static_cast<std::int64_t>(requests[0].ids.size())}};
-  const auto scored = engine->score(again);
-  REQUIRE(scored.ok());
-  CHECK((*scored)[0].greedy);
-  for (std::size_t i = 0; i < (*made)[0].ids.size(); ++i)
-    CHECK((*scored)[0].tokens[i].logprob == (*made)[0].logprobs[i]);
+  check_made_is_scored({});
+  check_made_is_scored({.recipe = "mla-absorbed"});
 }
 
 TEST_CASE("engine: what cannot be answered is refused") {
