@@ -20,7 +20,7 @@ class Kernels : public TableWindow {
     return count(static_cast<std::int64_t>(store.kernels.size()));
   }
   std::string summary() const override {
-    return fmt::format("{} measurements; a share above 100 % means wrong units, not a fast kernel", rows());
+    return fmt::format("{} measurements; above 100 % of a bandwidth: read from a cache; of a peak: wrong units", rows());
   }
   void draw(const Store& store, State& state, const Fonts& fonts) override {
     if (!store.kernels.empty()) draw_roofline(store, state, fonts);

@@ -41,11 +41,13 @@ struct Bounds {
   double x_low = 1e300, x_high = 0, y_low = 1e300, y_high = 0, bytes_high = 0, flops_high = 0;
 };
 
+constexpr std::string_view kIntegerPeak = "int8-dot";  // whole-number operations are no roof for floating-point ones
+
 Bounds bounds_of(const std::vector<KernelRow>& rows) {
   Bounds b;
   for (const KernelRow& row : rows) {
     b.bytes_high = std::max(b.bytes_high, row.bytes_per_s.value_or(0));
-    b.flops_high = std::max(b.flops_high, row.flops_per_s.value_or(0));
+    if (row.kernel != kIntegerPeak) b.flops_high = std::max(b.flops_high, row.flops_per_s.value_or(0));
     if (!is_plottable(row)) continue;
     b.x_low = std::min(b.x_low, *row.intensity_flops_per_byte);
     b.x_high = std::max(b.x_high, *row.intensity_flops_per_byte);
