@@ -106,6 +106,32 @@ TEST_CASE("protocols: a seeded draw depends on seed and item alone, and never sh
   CHECK((asked(other, 0).shown != asked(suite, 0).shown || asked(other, 1).shown != asked(suite, 1).shown));
 }
 
+// Drawn by lighteval 0.6.2's own FewShotSampler (tests/oracle/make_lighteval_shots.py) from twelve documents with these answers.
+TEST_CASE("protocols: balanced draws are lighteval's, place by place") {
+  const std::string answers = "abcabdababcd";
+  const std::pair<std::uint64_t, std::vector<int>> drawn[] = {{0, {0, 7, 10, 11, 6, 4}}, {1, {7, 0, 11, 10, 4, 8}}, {2, {1, 6, 5, 10, 7, 8}}, {4, {1, 8, 10, 5, 4, 0}}};
+  for (const auto& [seed, places] : drawn) {
+    INFO(seed);
+    Suite suite;
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+      Item item;
+      item.id = std::to_string(i);
+      item.question = "question " + item.id;
+      item.gold = std::string(1, answers[i]);
+      suite.items.push_back(item);
+    }
+    suite.splits.emplace_back("train", suite.items);
+    Protocol protocol;
+    protocol.name = "p";
+    protocol.shots = {.split = "train", .n_drawn = 6, .rule = DrawRule::balanced, .seed = seed};
+    suite.protocols.push_back(protocol);
+    REQUIRE(draw_in_sequence(suite).ok());
+    REQUIRE(suite.protocols[0].drawn_shots.size() == 12);
+    CHECK(suite.protocols[0].drawn_shots[0] == places);
+    CHECK(suite.protocols[0].drawn_shots[11] == places);
+  }
+}
+
 TEST_CASE("protocols: spare draws take the place of examples that ask what the item asks") {
   Json p = choice();
   p["fewshot"] = {{"n", 2}, {"draw", "python"}, {"seed", 1}, {"spare", 2}, {"split", "train"}};
